@@ -1,0 +1,137 @@
+// Protogen writes the Go code of the .proto files below proto/, next to each of
+// them, and needs nothing but the Go toolchain: the files are compiled in
+// process and the code comes from the generators pinned in go.mod.
+//
+//	go run ./internal/protogen
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/protoutil"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+)
+
+const root = "proto"
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "protogen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	names, err := sources()
+	if err != nil {
+		return err
+	}
+	compiler := protocompile.Compiler{
+		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{root}}),
+		SourceInfoMode: protocompile.SourceInfoStandard,
+	}
+	files, err := compiler.Compile(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("compile: %w", err)
+	}
+	request := &pluginpb.CodeGeneratorRequest{
+		FileToGenerate: names,
+		Parameter:      new("paths=source_relative"),
+		ProtoFile:      withImports(files),
+	}
+	if err := removeGenerated(); err != nil {
+		return err
+	}
+	for _, generator := range []string{"protoc-gen-go", "protoc-gen-go-grpc"} {
+		if err := generate(ctx, generator, request); err != nil {
+			return fmt.Errorf("%s: %w", generator, err)
+		}
+	}
+	return nil
+}
+
+// sources lists the .proto files by their import names.
+func sources() ([]string, error) {
+	return walk(".proto", func(path string) (string, error) { return filepath.Rel(root, path) })
+}
+
+// removeGenerated makes sure that no file of a deleted .proto stays behind.
+func removeGenerated() error {
+	_, err := walk(".pb.go", func(path string) (string, error) { return path, os.Remove(path) })
+	return err
+}
+
+func walk(suffix string, visit func(path string) (string, error)) (names []string, err error) {
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, suffix) {
+			return err
+		}
+		name, err := visit(path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	return names, err
+}
+
+// withImports puts each file behind those that it imports, as generators expect.
+func withImports(files linker.Files) (all []*descriptorpb.FileDescriptorProto) {
+	seen := map[string]bool{}
+	var add func(file protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		imports := file.Imports()
+		for i := range imports.Len() {
+			add(imports.Get(i).FileDescriptor)
+		}
+		all = append(all, protoutil.ProtoFromFileDescriptor(file))
+	}
+	for _, file := range files {
+		add(file)
+	}
+	return slices.Clip(all)
+}
+
+// generate runs one generator and writes what it answers.
+func generate(ctx context.Context, generator string, request *pluginpb.CodeGeneratorRequest) error {
+	in, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "tool", generator)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	response := &pluginpb.CodeGeneratorResponse{}
+	if err := proto.Unmarshal(out, response); err != nil {
+		return err
+	}
+	if response.Error != nil {
+		return errors.New(response.GetError())
+	}
+	for _, file := range response.File {
+		path := filepath.Join(root, filepath.FromSlash(file.GetName()))
+		if err := os.WriteFile(path, []byte(file.GetContent()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
