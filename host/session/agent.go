@@ -1,0 +1,295 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// Agents are the virtual agents that answer calls: plugins, or a value in memory.
+type Agents interface {
+	// Open gives a call to the named agent; empty names the default one. The
+	// sink gets the agent's commands from then on. ErrUnknownAgent and
+	// ErrAgentUnavailable, wrapped, say why not.
+	Open(ctx context.Context, org, agent string, sink Sink) (AgentCall, error)
+	// List tells what an organisation may choose from; the default agent comes first.
+	List(ctx context.Context, org string) ([]AgentInfo, error)
+}
+
+// AgentInfo is a virtual agent as an administrator sees it.
+type AgentInfo struct {
+	ID         string
+	Name       string
+	Attributes map[string]string
+}
+
+// Sink takes what an agent wants done in a call. Neither method blocks.
+type Sink interface {
+	Command(Command)
+	// Lost says that the agent is gone; no command follows.
+	Lost(error)
+}
+
+// AgentCall is a call at its agent. No method blocks.
+type AgentCall interface {
+	// Agent is the id of the agent that took the call.
+	Agent() string
+	Traits() Traits
+	// Send delivers an event; an error says that the call has no agent any more.
+	Send(Event) error
+	// Close ends the agent's part after the events sent so far. Commands may
+	// still arrive for a moment.
+	Close()
+}
+
+// Traits are what an agent wants of a call's audio.
+type Traits struct {
+	Audio AudioWanted
+	// OwnEndpointing: the agent finds speech itself and says so by Endpoint.
+	OwnEndpointing bool
+}
+
+// AudioWanted says which caller audio an agent gets.
+type AudioWanted uint8
+
+// The choices of caller audio.
+const (
+	Utterances AudioWanted = iota // from just before speech to the end of input
+	AllAudio                      // silence included
+	NoAudio
+)
+
+// Why a call cannot be taken, or is not known.
+var (
+	ErrUnknownAgent     = errors.New("unknown virtual agent")
+	ErrAgentUnavailable = errors.New("virtual agent unavailable")
+	ErrAgentChanged     = errors.New("virtual agent changed within a conversation")
+	ErrBadRequest       = errors.New("bad request")
+	ErrFull             = errors.New("no free slot")
+	ErrDraining         = errors.New("the host is shutting down")
+	ErrStopped          = errors.New("the host has stopped")
+)
+
+// Event is something an agent learns about a call.
+type Event struct {
+	Seq  uint64        // counts from 1 in each session
+	At   time.Duration // since the session began; for audio its first sample
+	Body EventBody
+}
+
+// EventBody is one of the event types below.
+type EventBody interface{ eventBody() }
+
+// The events of a call, in the order in which a simple one sees them.
+type (
+	// Started is a call's first event.
+	Started struct {
+		SessionID    string
+		Key          Key
+		Agent        string
+		VendorConfig string
+		Additional   map[string]string
+		Parameters   map[string]any
+		Language     string
+		Credit       int  // bytes of audio the agent may send before more is granted
+		Resumed      bool // the call is older than this session
+	}
+	// TurnStarted opens a turn: the caller's input and the answer to it.
+	TurnStarted struct {
+		Turn     uint64
+		Cause    TurnCause
+		SpeechAt time.Duration // BySpeech: where speech began
+		AnswerBy time.Duration // 0 while input goes on
+	}
+	// CallerAudio is the caller's sound, in the format last announced.
+	CallerAudio struct{ Data []byte }
+	// FormatChanged announces the format of the audio that follows.
+	FormatChanged struct{ Format audio.Format }
+	// InputEnded says that a turn's input is complete.
+	InputEnded struct {
+		Turn      uint64
+		SpeechEnd time.Duration // BySpeech: where speech ended
+		AnswerBy  time.Duration
+	}
+	// DTMFStarted says that the first key of an entry was pressed.
+	DTMFStarted struct{}
+	// DTMFEntry is a complete entry without its terminator.
+	DTMFEntry struct {
+		Turn      uint64
+		Digits    string
+		Sensitive bool
+	}
+	// NoInput counts silences in a row.
+	NoInput struct {
+		Turn  uint64
+		Count int
+	}
+	// CustomEvent came from the flow.
+	CustomEvent struct {
+		Turn       uint64
+		Name       string
+		Parameters map[string]any
+	}
+	// BargedIn says that the caller's input cut what was playing.
+	BargedIn struct {
+		Turn   uint64 // the turn that was being answered, or 0
+		Prompt uint64 // the prompt that was playing, or 0
+		Heard  time.Duration
+	}
+	// PromptDone says that a prompt has probably been played to its end.
+	PromptDone struct{ Prompt uint64 }
+	// Credit allows that many more bytes of audio.
+	Credit struct{ Bytes int }
+	// Refused answers a command that was not carried out.
+	Refused struct {
+		Ref     uint64
+		Command string
+		Message string
+	}
+	// TurnEnded closes a turn.
+	TurnEnded struct {
+		Turn   uint64
+		Reason TurnEnd
+	}
+	// Ended is a call's last event.
+	Ended struct {
+		Reason EndReason
+		Detail string
+	}
+)
+
+func (Started) eventBody()       {}
+func (TurnStarted) eventBody()   {}
+func (CallerAudio) eventBody()   {}
+func (FormatChanged) eventBody() {}
+func (InputEnded) eventBody()    {}
+func (DTMFStarted) eventBody()   {}
+func (DTMFEntry) eventBody()     {}
+func (NoInput) eventBody()       {}
+func (CustomEvent) eventBody()   {}
+func (BargedIn) eventBody()      {}
+func (PromptDone) eventBody()    {}
+func (Credit) eventBody()        {}
+func (Refused) eventBody()       {}
+func (TurnEnded) eventBody()     {}
+func (Ended) eventBody()         {}
+
+// TurnCause says which input opened a turn.
+type TurnCause uint8
+
+// The causes of a turn.
+const (
+	_ TurnCause = iota
+	ByStart
+	BySpeech
+	ByDTMF
+	ByNoInput
+	ByCustom
+)
+
+// TurnEnd says how a turn closed. It closes once.
+type TurnEnd uint8
+
+// The ends of a turn.
+const (
+	_ TurnEnd = iota
+	Answered
+	Interrupted
+	Failed
+)
+
+// EndReason says why a session ended.
+type EndReason uint8
+
+// The ends of a session.
+const (
+	_ EndReason = iota
+	EndedByCaller
+	EndedByBot
+	EndedGone     // nothing more was heard of the call
+	EndedFailed   // the bot failed and the fallback took over
+	EndedShutdown // the host stopped
+)
+
+// String gives the word used in logs.
+func (r EndReason) String() string {
+	return [...]string{"unknown", "caller", "bot", "gone", "failed", "shutdown"}[r]
+}
+
+// Command is something an agent wants done.
+type Command struct {
+	Turn   uint64 // 0 for none; a command of a closed turn is dropped
+	Prompt uint64 // the agent's own counter, from 1
+	Ref    uint64 // named by Refused; 0 for none
+	Body   CommandBody
+}
+
+// CommandBody is one of the command types below.
+type CommandBody interface{ commandBody() }
+
+// The commands of an agent.
+type (
+	// Accepted takes the call.
+	Accepted struct{}
+	// StartPrompt begins a prompt, whose audio follows under the same number.
+	StartPrompt struct {
+		Format        audio.Format
+		BargeIn       bool
+		Text          string
+		HoldUntilDone bool
+	}
+	// PromptAudio is a piece of the prompt's audio; End says that it was the last.
+	PromptAudio struct {
+		Data []byte
+		End  bool
+	}
+	// Done ends the answer to the turn.
+	Done struct{}
+	// SetInput changes how the next input is taken; zero fields stay as they are.
+	SetInput struct {
+		Mode         *InputMode
+		DTMFLength   int
+		InterDigit   time.Duration
+		Terminator   string // a key, or "none"
+		NoInput      time.Duration
+		EndSilence   time.Duration
+		MaxSpeech    time.Duration
+		Sensitive    bool
+		HasOtherWish bool // something that this host cannot set
+	}
+	// Clear drops what has not left of a prompt; of all when the prompt is 0.
+	Clear struct{}
+	// Leave ends the agent's part of the call after what was played.
+	Leave struct {
+		Event      OutputEvent // TransferToAgent, EndSession or CustomOutput
+		Name       string
+		Metadata   map[string]any
+		Transcript string
+		Summary    string
+	}
+	// Endpoint reports speech by an agent that does its own endpointing.
+	Endpoint struct {
+		End bool
+		At  time.Duration
+	}
+	// GiveUp says that the agent cannot go on with this call.
+	GiveUp struct {
+		Message string
+		Stack   string
+	}
+	// Unknown is a command that this host does not carry out.
+	Unknown struct{ Name string }
+)
+
+func (Accepted) commandBody()    {}
+func (StartPrompt) commandBody() {}
+func (PromptAudio) commandBody() {}
+func (Done) commandBody()        {}
+func (SetInput) commandBody()    {}
+func (Clear) commandBody()       {}
+func (Leave) commandBody()       {}
+func (Endpoint) commandBody()    {}
+func (GiveUp) commandBody()      {}
+func (Unknown) commandBody()     {}

@@ -1,0 +1,121 @@
+package session
+
+import (
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// Key names a call: a conversation id means something only within its organisation.
+type Key struct {
+	Org          string
+	Conversation string
+}
+
+// InputKind says what a Request brings.
+type InputKind uint8
+
+// The kinds of caller input.
+const (
+	NoKind InputKind = iota // a request that names none
+	SessionStart
+	SessionEnd
+	Audio
+	DTMF
+	DTMFStart
+	Silence // Webex heard no input in time
+	CustomInput
+)
+
+// Request is one message from the caller's side.
+type Request struct {
+	Key          Key
+	Agent        string // empty means the default agent
+	VendorConfig string // Control Hub's text, unparsed
+	Additional   map[string]string
+
+	Kind       InputKind
+	Audio      []byte       // Audio: the session keeps it
+	Format     audio.Format // Audio
+	Language   string       // Audio
+	Digits     string       // DTMF: 0-9, *, #, A-D as pressed
+	Name       string       // SessionStart, CustomInput
+	Parameters map[string]any
+}
+
+// OutputEvent is what a Response tells Webex beside or instead of a prompt.
+type OutputEvent uint8
+
+// The output events in use.
+const (
+	NoEvent OutputEvent = iota
+	StartOfInput
+	EndOfInput
+	TransferToAgent
+	EndSession
+	CustomOutput
+)
+
+// ResponseType says how a Response takes part in an answer.
+type ResponseType uint8
+
+// The types of response in use.
+const (
+	EventOnly ResponseType = iota // speech began or ended; the RPC goes on
+	Chunk                         // a piece of prompt audio
+	Final                         // the answer is complete
+)
+
+// Response is one message to the caller's side.
+type Response struct {
+	Type    ResponseType
+	Audio   []byte // Chunk: mu-law, 8 kHz; valid until the next response is taken
+	BargeIn bool   // Chunk: whether the caller's input cuts it
+
+	Event      OutputEvent
+	Name       string
+	Metadata   map[string]any
+	Transcript string // terminal events only
+	Summary    string
+
+	// Input says how the next input is taken; nil where nothing is said of it.
+	Input *InputConfig
+
+	prompt uint64 // whose audio this is
+	size   int    // bytes of its audio, without padding
+	cost   int    // bytes of credit that return to the bot when it has left
+}
+
+// InputMode says which kinds of input Webex collects.
+type InputMode uint8
+
+// The input modes. The zero value is what Webex assumes when nothing is said.
+const (
+	VoiceAndDTMF InputMode = iota
+	VoiceOnly
+	DTMFOnly
+)
+
+// InputConfig says how the next input is taken.
+type InputConfig struct {
+	Mode       InputMode
+	DTMFLength int           // most keys of an entry
+	InterDigit time.Duration // longest pause between two keys
+	Terminator byte          // key that ends an entry; 0 for none
+	NoInput    time.Duration // silence until Webex reports no input; 0 for never
+	EndSilence time.Duration // silence that ends an utterance
+	MaxSpeech  time.Duration // longest utterance
+	Sensitive  bool          // not to be recorded or logged
+}
+
+// DefaultInput is what holds until a bot says otherwise.
+func DefaultInput() InputConfig {
+	return InputConfig{
+		DTMFLength: 20,
+		InterDigit: 3 * time.Second,
+		Terminator: '#',
+		NoInput:    5 * time.Second,
+		EndSilence: 500 * time.Millisecond,
+		MaxSpeech:  30 * time.Second,
+	}
+}

@@ -1,0 +1,226 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// command carries out what the bot wants, refuses it aloud, or drops it because
+// its turn is closed.
+func (s *state) command(now time.Duration, c Command) {
+	if s.late(c) {
+		s.drop(now, c)
+		return
+	}
+	if s.due.answer != never {
+		s.due.answer = now + s.limits.answer // the bot is at work
+	}
+	switch body := c.Body.(type) {
+	case Accepted:
+	case StartPrompt:
+		s.startPrompt(now, c, body)
+	case PromptAudio:
+		s.promptAudio(now, c, body)
+	case Done:
+		s.done(now, c)
+	case SetInput:
+		s.setInput(now, c, body)
+	case Clear:
+		s.dropAudio(now, c.Prompt)
+	case Leave:
+		s.wantsToLeave(now, body)
+	case Endpoint:
+		s.endpoint(now, c, body)
+	case GiveUp:
+		s.fallBack(now, "the bot failed: "+body.Message)
+	case Unknown:
+		s.refuse(now, c, body.Name, "this host does not carry it out")
+	}
+}
+
+// late says that a command comes after the bot's part, or after its turn.
+func (s *state) late(c Command) bool {
+	return s.botGone || s.leaving != nil || s.phase == away ||
+		(c.Turn != 0 && (s.turn == nil || s.turn.id != c.Turn))
+}
+
+// drop counts a command that came too late and returns the credit of its audio.
+func (s *state) drop(now time.Duration, c Command) {
+	s.dropped++
+	if a, ok := c.Body.(PromptAudio); ok {
+		s.repay(now, len(a.Data))
+	}
+}
+
+func (s *state) refuse(now time.Duration, c Command, name, why string) {
+	s.tell(now, Refused{Ref: c.Ref, Command: name, Message: why})
+	s.act(action{kind: note, why: fmt.Sprintf("refused %s: %s", name, why)})
+}
+
+func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
+	if p.Text != "" {
+		s.refuse(now, c, "prompt", "text cannot be spoken: no speech engine; send audio")
+		return
+	}
+	if p.HoldUntilDone {
+		s.refuse(now, c, "prompt", "hold is not supported: send the prompt when it is to play")
+		return
+	}
+	if c.Prompt == 0 || s.play.find(c.Prompt) != nil {
+		s.refuse(now, c, "prompt", "a prompt needs a number of its own, from 1")
+		return
+	}
+	converter, err := audio.NewConverter(p.Format)
+	if err != nil {
+		s.refuse(now, c, "prompt", err.Error())
+		return
+	}
+	s.play.start(&prompt{id: c.Prompt, turn: c.Turn, bargeIn: p.BargeIn, converter: converter})
+}
+
+func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
+	p := s.play.find(c.Prompt)
+	if p == nil || p.ended {
+		s.drop(now, c) // refused or cut
+		return
+	}
+	data := a.Data
+	if !p.converter.Passthrough() {
+		data = p.converter.Convert(nil, data)
+	}
+	if a.End {
+		data = p.converter.Flush(data)
+		p.ended = true
+	}
+	p.queued += len(data)
+	r := Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: len(a.Data)}
+	rpc := s.speakingRPC()
+	switch {
+	case len(data) == 0:
+		s.repay(now, r.cost)
+	case rpc == 0:
+		s.waiting = append(s.waiting, r)
+		return
+	default:
+		s.rpc(rpc).chunks = true
+		s.respond(rpc, r)
+	}
+	if p.ended && rpc != 0 {
+		s.act(action{kind: seal, rpc: rpc})
+	}
+}
+
+// flushWaiting plays what the bot said while no RPC could carry it.
+func (s *state) flushWaiting(rpc rpcID, r *rpcState) {
+	if len(s.waiting) == 0 {
+		return
+	}
+	r.chunks = true
+	for _, w := range s.waiting {
+		s.respond(rpc, w)
+		s.act(action{kind: seal, rpc: rpc})
+	}
+	clear(s.waiting)
+	s.waiting = s.waiting[:0]
+}
+
+// settle takes note of prompt audio that left, or that was taken back.
+func (s *state) settle(now time.Duration, in input) {
+	if in.kind == left {
+		s.play.left(now, in.prompt, in.bytes)
+	} else {
+		s.play.taken(in.prompt, in.bytes)
+	}
+	s.repay(now, in.cost)
+}
+
+// repay returns credit to the bot, in portions.
+func (s *state) repay(now time.Duration, cost int) {
+	s.owed += cost
+	if s.owed >= s.limits.credit/4 {
+		s.tell(now, Credit{Bytes: s.owed})
+		s.owed = 0
+	}
+}
+
+func (s *state) done(now time.Duration, c Command) {
+	if c.Turn == 0 {
+		s.refuse(now, c, "done", "it names no turn")
+		return
+	}
+	if s.turn.inputOpen {
+		s.endOfInput(now)
+	}
+	s.closeTurn(now, Answered)
+}
+
+// wantsToLeave ends the bot's part as soon as an RPC can carry it.
+func (s *state) wantsToLeave(now time.Duration, l Leave) {
+	if rpc := s.speakingRPC(); rpc != 0 {
+		s.leave(now, rpc, l)
+		return
+	}
+	s.leaving = &l
+}
+
+func (s *state) endpoint(now time.Duration, c Command, e Endpoint) {
+	rpc := s.listening()
+	switch {
+	case !s.traits.OwnEndpointing:
+		s.refuse(now, c, "endpoint", "the host does the endpointing for this plugin")
+	case e.End:
+		s.endSpeech(now, e.At)
+	case rpc == 0 || !s.rpc(rpc).heard || s.protected(now):
+		s.refuse(now, c, "endpoint", "no caller audio is being heard")
+	default:
+		s.startSpeech(now, rpc, e.At)
+	}
+}
+
+func (s *state) setInput(now time.Duration, c Command, w SetInput) {
+	if w.HasOtherWish {
+		s.refuse(now, c, "input", "sensitivity cannot be set yet on this host")
+	}
+	terminator, err := terminator(s.input.Terminator, w.Terminator)
+	if err != nil {
+		s.refuse(now, c, "input", err.Error())
+		return
+	}
+	in := &s.input
+	in.Terminator = terminator
+	in.Sensitive = w.Sensitive
+	if w.Mode != nil {
+		in.Mode = *w.Mode
+	}
+	set(&in.DTMFLength, w.DTMFLength)
+	set(&in.InterDigit, w.InterDigit)
+	set(&in.NoInput, w.NoInput)
+	set(&in.MaxSpeech, w.MaxSpeech)
+	if set(&in.EndSilence, w.EndSilence); s.speech.on && w.EndSilence > 0 {
+		s.speech.endpointer.SetEndSilence(w.EndSilence)
+	}
+}
+
+// set keeps the old value where the new one is zero.
+func set[T comparable](old *T, wish T) {
+	var zero T
+	if wish != zero {
+		*old = wish
+	}
+}
+
+func terminator(old byte, wish string) (byte, error) {
+	switch {
+	case wish == "":
+		return old, nil
+	case wish == "none":
+		return 0, nil
+	case len(wish) == 1 && strings.Contains("0123456789*#ABCD", wish):
+		return wish[0], nil
+	default:
+		return 0, fmt.Errorf(`terminator %q is not a key: want 0-9, *, #, A-D or "none"`, wish)
+	}
+}

@@ -1,0 +1,21 @@
+// Package session is the conversation and turn engine: it owns what is known of
+// a call from its first RPC to its last, and neither a wire format nor a process.
+//
+//	      Request, half-close               Event
+//	RPC  ─────────────────────▶  Session  ─────────▶  AgentCall
+//	     ◀─────────────────────           ◀─────────
+//	      Response                          Command
+//
+// A wire adapter calls [Sessions.Join] with the first request of each RPC and
+// then feeds the [RPC] and sends its responses. A [Session] outlives its RPCs and
+// is keyed by organisation and conversation; two RPCs of one call may overlap.
+//
+// All state of a session is a [state], changed only by its pure method step:
+// what happened goes in, what is to be done comes out. One goroutine runs step
+// over one mailbox and one timer, and carries the actions out; none of them
+// blocks. Each RPC's responses wait in its outbox until the adapter's handler,
+// the only writer, takes them.
+//
+// What bounds memory: caller audio by [RPC.Receive], which waits while its
+// session has not caught up; the bot's audio by credit, returned as it leaves.
+package session

@@ -1,0 +1,152 @@
+package session
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// FuzzStep lets anything happen in any order: two bytes make one input. Whatever
+// comes, an RPC ends once, nothing follows its end, FINAL stands only before it,
+// a turn ends once, and an ended session only completes.
+func FuzzStep(f *testing.F) {
+	f.Add([]byte{0, 1, 9, 1, 20, 0, 21, 0, 22, 0, 0, 3, 1, 4})
+	f.Add([]byte{0, 1, 20, 0, 0, 2, 0, 3, 9, 2, 14, 3, 30, 0, 40, 0, 24, 1, 22, 2})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, traits := range []Traits{{}, {OwnEndpointing: true, Audio: AllAudio}} {
+			newLaws(t, traits).run(data)
+		}
+	})
+}
+
+type laws struct {
+	t        *testing.T
+	s        *state
+	now      time.Duration
+	rpcs     rpcID
+	final    map[rpcID]bool
+	complete map[rpcID]bool
+	turns    map[uint64]bool // open?
+	over     bool
+	prompts  uint64
+}
+
+func newLaws(t *testing.T, traits Traits) *laws {
+	return &laws{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits()),
+		final: map[rpcID]bool{}, complete: map[rpcID]bool{}, turns: map[uint64]bool{}}
+}
+
+func (l *laws) run(data []byte) {
+	for i := 0; i+1 < len(data) && i < 400; i += 2 {
+		l.feed(l.input(data[i], data[i+1]))
+	}
+	l.feed(input{kind: stopped})
+	for rpc := rpcID(1); rpc <= l.rpcs; rpc++ {
+		if !l.complete[rpc] {
+			l.t.Errorf("RPC %d was never completed", rpc)
+		}
+	}
+	for turn, open := range l.turns {
+		if open && !l.s.botGone {
+			l.t.Errorf("turn %d never ended", turn)
+		}
+	}
+}
+
+// input makes something that can happen of two bytes.
+func (l *laws) input(what, arg byte) input {
+	rpc := rpcID(arg)%4 + l.rpcs - 3
+	turn := uint64(arg) % (l.s.turns + 2)
+	requests := []Request{
+		{Kind: SessionStart}, {Kind: SessionEnd}, {Kind: DTMFStart}, {Kind: DTMF, Digits: "12#"}, {Kind: DTMF},
+		{Kind: Silence}, {Kind: CustomInput}, {Kind: Audio, Audio: loud[:int(arg)*40]},
+		{Kind: Audio, Audio: loud[:arg], Format: audio.Format{Encoding: audio.Linear16, Rate: 16000}},
+	}
+	commands := []CommandBody{
+		Accepted{}, StartPrompt{BargeIn: arg&1 == 0}, PromptAudio{Data: make([]byte, int(arg)*8), End: arg&4 == 0}, Done{},
+		Clear{}, Leave{Event: TransferToAgent}, Leave{Event: CustomOutput}, Endpoint{}, Endpoint{End: true},
+		GiveUp{}, Unknown{}, SetInput{Terminator: "5", EndSilence: time.Second},
+	}
+	switch n := int(what) % 32; {
+	case n < len(requests):
+		l.rpcs++
+		l.feed(input{kind: opened, rpc: l.rpcs, stamp: uint64(l.rpcs) ^ uint64(arg>>6)})
+		return input{kind: requested, rpc: l.rpcs, request: &requests[n]}
+	case n < len(requests)+len(commands):
+		c := Command{Turn: turn, Prompt: l.prompts, Ref: 1, Body: commands[n-len(requests)]}
+		if _, ok := c.Body.(StartPrompt); ok {
+			l.prompts++
+			c.Prompt = l.prompts
+		}
+		return input{kind: commanded, command: c}
+	case n < 25:
+		return input{kind: requested, rpc: rpc, request: &requests[int(arg)%len(requests)]}
+	case n < 27:
+		return input{kind: halfClosed, rpc: rpc}
+	case n < 28:
+		return input{kind: gone, rpc: rpc}
+	case n < 29 && arg == 255:
+		return input{kind: lost, err: errors.New("lost")}
+	default:
+		l.now += time.Duration(arg) * 20 * time.Millisecond
+		return input{kind: tick}
+	}
+}
+
+// loud is 1.3 s of something that could be speech.
+var loud = func() []byte {
+	pcm := make([]int16, 255*40)
+	for i := range pcm {
+		pcm[i] = int16((i*i*7919 + i*(i%60)*400) % 24000)
+	}
+	return audio.EncodeMuLaw(nil, pcm)
+}()
+
+func (l *laws) feed(in input) {
+	was := l.over
+	for _, a := range append([]action(nil), l.s.step(l.now, in)...) {
+		if was && a.kind != complete {
+			l.t.Errorf("action %d after the end", a.kind)
+		}
+		l.check(a)
+	}
+}
+
+func (l *laws) check(a action) {
+	switch a.kind {
+	case respond:
+		if l.complete[a.rpc] || l.final[a.rpc] {
+			l.t.Errorf("response %+v on RPC %d after its end", a.response, a.rpc)
+		}
+		l.final[a.rpc] = a.response.Type == Final
+		if a.response.Type == Chunk {
+			l.feed(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: len(a.response.Audio), cost: a.response.cost})
+		}
+	case complete:
+		if l.complete[a.rpc] {
+			l.t.Errorf("RPC %d completed twice", a.rpc)
+		}
+		l.complete[a.rpc] = true
+	case tell:
+		l.checkEvent(a.event.Body)
+	case over:
+		l.over = true
+	}
+}
+
+func (l *laws) checkEvent(e EventBody) {
+	switch e := e.(type) {
+	case TurnStarted:
+		if _, known := l.turns[e.Turn]; known {
+			l.t.Errorf("turn %d began twice", e.Turn)
+		}
+		l.turns[e.Turn] = true
+	case TurnEnded:
+		if !l.turns[e.Turn] {
+			l.t.Errorf("turn %d ended and was not open", e.Turn)
+		}
+		l.turns[e.Turn] = false
+	}
+}

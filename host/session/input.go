@@ -1,0 +1,179 @@
+package session
+
+import (
+	"strings"
+	"time"
+)
+
+func (s *state) opened(in input) {
+	s.rpcs = append(s.rpcs, &rpcState{id: in.rpc, stamp: in.stamp})
+	s.newest = max(s.newest, in.stamp)
+}
+
+// requested takes one request of the caller's side.
+func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
+	r := s.rpc(rpc)
+	if r == nil {
+		return // completed meanwhile: what still arrives is not heard
+	}
+	if s.phase == unborn {
+		s.born(now, q)
+		if q.Kind == SessionStart {
+			s.awaitGreeting(now, rpc)
+			return
+		}
+	}
+	if s.leaving != nil && q.Kind != SessionEnd {
+		s.leave(now, rpc, *s.leaving)
+		return
+	}
+	if s.phase == away && q.Kind != SessionStart {
+		s.phase = live
+	}
+	switch q.Kind {
+	case Audio:
+		s.callerAudio(now, rpc, r, q)
+	case DTMFStart:
+		s.dtmfStart(now, rpc, r)
+	case DTMF:
+		s.dtmf(now, rpc, q.Digits)
+	case Silence:
+		s.noInput(now, rpc, r)
+	case CustomInput:
+		t := s.openTurn(now, rpc, ByCustom)
+		s.tell(now, CustomEvent{Turn: t.id, Name: q.Name, Parameters: q.Parameters})
+		s.endInput(now)
+	case SessionStart:
+		s.startAgain(now, rpc)
+	case SessionEnd:
+		s.dropAudio(now, 0)
+		s.end(now, EndedByCaller, "")
+	}
+}
+
+// born introduces the call to the bot. A first request other than SESSION_START
+// means that the call is older than this session: the bot is told so.
+func (s *state) born(now time.Duration, q *Request) {
+	s.phase = live
+	s.tell(now, Started{
+		SessionID: s.id, Key: s.key, Agent: s.agent,
+		VendorConfig: q.VendorConfig, Additional: q.Additional, Parameters: q.Parameters, Language: q.Language,
+		Credit: s.limits.credit, Resumed: q.Kind != SessionStart,
+	})
+}
+
+// awaitGreeting holds the greeting turn until the half-close, which Webex sends
+// behind SESSION_START: it listens to nothing before. A client that never
+// half-closes is not waited for longer than greetWait.
+func (s *state) awaitGreeting(now time.Duration, rpc rpcID) {
+	s.greeting = rpc
+	s.rpc(rpc).taken = true
+	s.due.greet = now + s.limits.greetWait
+	if s.rpc(rpc).halfClosed {
+		s.greet(now)
+	}
+}
+
+// greet opens the greeting turn.
+func (s *state) greet(now time.Duration) {
+	rpc := s.greeting
+	s.greeting, s.due.greet = 0, never
+	if s.rpc(rpc) == nil {
+		return
+	}
+	s.openTurn(now, rpc, ByStart)
+	s.endInput(now)
+}
+
+// startAgain answers a SESSION_START of a call that is already known.
+func (s *state) startAgain(now time.Duration, rpc rpcID) {
+	if s.phase != away {
+		if !s.answering(rpc) && rpc != s.greeting {
+			s.final(rpc)
+		}
+		return
+	}
+	s.phase = live
+	s.awaitGreeting(now, rpc)
+}
+
+func (s *state) halfClosed(now time.Duration, rpc rpcID) {
+	r := s.rpc(rpc)
+	if r == nil {
+		return
+	}
+	r.halfClosed = true
+	switch {
+	case rpc == s.greeting:
+		s.greet(now)
+	case s.answering(rpc):
+		if s.turn.inputOpen { // no more of the utterance will come
+			s.speech.reset()
+			s.endInput(now)
+		}
+	default:
+		s.complete(rpc)
+	}
+}
+
+// gone takes note of an RPC that broke off. The call may live on.
+func (s *state) gone(now time.Duration, rpc rpcID) {
+	if s.rpc(rpc) == nil {
+		return
+	}
+	s.forget(rpc, nil)
+	s.cancelled = true
+	if s.answering(rpc) {
+		s.closeTurn(now, Interrupted)
+	}
+}
+
+// stale says that an RPC is older than one that has begun. Handlers may start in
+// another order than the wire had, so what such an RPC announces is past.
+func (s *state) stale(r *rpcState) bool { return r.stamp < s.newest }
+
+// dtmfStart is the first key: it interrupts as speech does, and speech before it
+// was not meant as input.
+func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
+	if !s.stale(r) && !s.protected(now) {
+		s.speech.reset()
+		s.interrupt(now, 0)
+		s.tell(now, DTMFStarted{})
+	}
+	if !s.answering(rpc) {
+		s.complete(rpc)
+	}
+}
+
+func (s *state) dtmf(now time.Duration, rpc rpcID, digits string) {
+	if digits == "" {
+		s.silence(now, rpc)
+		return
+	}
+	if s.input.Terminator != 0 {
+		digits = strings.TrimSuffix(digits, string(s.input.Terminator))
+	}
+	sensitive := s.input.Sensitive
+	t := s.openTurn(now, rpc, ByDTMF)
+	s.tell(now, DTMFEntry{Turn: t.id, Digits: digits, Sensitive: sensitive})
+	s.endInput(now)
+}
+
+func (s *state) noInput(now time.Duration, rpc rpcID, r *rpcState) {
+	if s.answering(rpc) {
+		return // speech was found meanwhile
+	}
+	if s.stale(r) || s.turn != nil || s.play.current(now) != nil {
+		s.final(rpc) // past: input or an answer came meanwhile
+		return
+	}
+	s.silence(now, rpc)
+}
+
+func (s *state) silence(now time.Duration, rpc rpcID) {
+	count := s.silences + 1
+	t := s.openTurn(now, rpc, ByNoInput)
+	s.silences = count
+	s.tell(now, NoInput{Turn: t.id, Count: count})
+	s.endInput(now)
+}

@@ -1,0 +1,116 @@
+package session
+
+import (
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// playback estimates what the caller hears. Webex buffers what it is sent, plays
+// it in real time and reports nothing, so the estimate starts from what has left.
+type playback struct {
+	prompts []*prompt     // in the order in which they play
+	ends    time.Duration // when all that has left will have been played
+}
+
+// prompt is one prompt that is being received, sent or played.
+type prompt struct {
+	id        uint64
+	turn      uint64
+	bargeIn   bool
+	converter *audio.Converter
+	queued    int           // bytes on their way to the wire
+	sent      int           // bytes that have left
+	from, to  time.Duration // when those play
+	ended     bool          // no more audio comes
+}
+
+// active says whether the caller hears, or is about to hear, some of the prompt.
+func (p *prompt) active(now time.Duration) bool { return p.queued > 0 || p.to > now }
+
+// heard is how much of the prompt has probably been heard.
+func (p *prompt) heard(now time.Duration) time.Duration {
+	if p.sent == 0 {
+		return 0
+	}
+	return max(0, min(now, p.to)-p.from)
+}
+
+func (b *playback) find(id uint64) *prompt {
+	for i := len(b.prompts) - 1; i >= 0; i-- {
+		if b.prompts[i].id == id {
+			return b.prompts[i]
+		}
+	}
+	return nil
+}
+
+func (b *playback) start(p *prompt) { b.prompts = append(b.prompts, p) }
+
+// current is the prompt that plays now, or nil.
+func (b *playback) current(now time.Duration) *prompt {
+	for _, p := range b.prompts {
+		if p.active(now) {
+			return p
+		}
+	}
+	return nil
+}
+
+// left takes note of audio that was handed to the wire.
+func (b *playback) left(now time.Duration, id uint64, bytes int) {
+	p := b.find(id)
+	if p == nil {
+		return // cut meanwhile
+	}
+	if p.sent == 0 {
+		p.from = max(now, b.ends)
+	}
+	p.queued -= bytes
+	p.sent += bytes
+	b.ends = max(now, b.ends) + audio.Telephone.Duration(bytes)
+	p.to = b.ends
+}
+
+// taken takes note of audio that will not leave.
+func (b *playback) taken(id uint64, bytes int) {
+	if p := b.find(id); p != nil {
+		p.queued -= bytes
+	}
+}
+
+// cut forgets everything: Webex drops the rest of what it plays.
+func (b *playback) cut(now time.Duration) {
+	b.prompts = nil
+	b.ends = min(b.ends, now)
+}
+
+// endTurn marks a closed turn's prompts as complete.
+func (b *playback) endTurn(turn uint64) {
+	for _, p := range b.prompts {
+		if p.turn == turn {
+			p.ended = true
+		}
+	}
+}
+
+// finished removes and returns the prompts that have been played to their end.
+func (b *playback) finished(now time.Duration) (ids []uint64) {
+	for len(b.prompts) > 0 {
+		p := b.prompts[0]
+		if !p.ended || p.active(now) {
+			return ids
+		}
+		ids = append(ids, p.id)
+		b.prompts = b.prompts[1:]
+	}
+	return ids
+}
+
+// nextFinish is when finished will have something to return.
+func (b *playback) nextFinish() time.Duration {
+	if len(b.prompts) == 0 || !b.prompts[0].ended || b.prompts[0].queued > 0 {
+		return never
+	}
+	return b.prompts[0].to
+}

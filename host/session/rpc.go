@@ -1,0 +1,275 @@
+package session
+
+import (
+	"context"
+	"iter"
+	"sync"
+)
+
+// The size of a chunk, in bytes of mu-law at 8 kHz: Webex takes no others
+// (Cisco's dialog connector simulator, README).
+const (
+	minChunk = 100
+	maxChunk = 65536
+)
+
+// maxUnheard bounds the caller audio of one RPC that waits for its session.
+const maxUnheard = 256 << 10
+
+// muLawSilence fills a chunk that is too short.
+const muLawSilence = 0xFF
+
+// RPC is one RPC of a call. Requests go in, in order, from one goroutine;
+// responses come out in another, their only writer.
+type RPC struct {
+	session *Session // nil for an RPC that is only completed
+	id      rpcID
+	ready   chan struct{}
+
+	mu      sync.Mutex
+	queue   []outgoing // what waits to be sent
+	ended   bool       // nothing will be added
+	err     error      // how it ends
+	unheard int        // bytes of caller audio that wait for the session
+	room    chan struct{}
+}
+
+// outgoing is a response that waits to be sent.
+type outgoing struct {
+	Response
+	sealed bool // takes no more audio
+}
+
+func newRPC(s *Session, id rpcID) *RPC {
+	return &RPC{session: s, id: id, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// endedRPC is an RPC that is completed without anything said.
+func endedRPC() *RPC {
+	r := newRPC(nil, 0)
+	r.end(nil)
+	return r
+}
+
+// Receive hands a request to the session, which keeps it. It waits while more
+// than 256 KiB of audio are unheard, and returns when ctx or the session ends.
+func (r *RPC) Receive(ctx context.Context, q *Request) {
+	if r.session == nil || !r.admit(ctx, len(q.Audio)) {
+		return
+	}
+	r.session.mailbox.Put(input{kind: requested, rpc: r.id, request: q})
+}
+
+func (r *RPC) admit(ctx context.Context, bytes int) bool {
+	for {
+		r.mu.Lock()
+		if r.unheard == 0 || r.unheard+bytes <= maxUnheard {
+			r.unheard += bytes
+			r.mu.Unlock()
+			return true
+		}
+		r.mu.Unlock()
+		select {
+		case <-r.room:
+		case <-ctx.Done():
+			return false
+		case <-r.session.done:
+			return false
+		}
+	}
+}
+
+// heard makes room for more caller audio.
+func (r *RPC) heard(bytes int) {
+	r.mu.Lock()
+	r.unheard -= bytes
+	r.mu.Unlock()
+	signal(r.room)
+}
+
+// HalfClose says that no more requests come. The answer may still follow.
+func (r *RPC) HalfClose() {
+	if r.session != nil {
+		r.session.mailbox.Put(input{kind: halfClosed, rpc: r.id})
+	}
+}
+
+// Responses are what is to be sent, in order, until the RPC is complete, ctx
+// ends or the loop is left. It is to be ranged over once. A response is taken as
+// sent when the loop asks for the next.
+func (r *RPC) Responses(ctx context.Context) iter.Seq[Response] {
+	return func(yield func(Response) bool) {
+		defer r.finish()
+		for {
+			next, state := r.next()
+			switch {
+			case state == finished:
+				return
+			case state == waiting && !r.wait(ctx):
+				return
+			case state == waiting:
+			case !yield(next):
+				r.takeBack(next)
+				return
+			default:
+				r.sent(next)
+			}
+		}
+	}
+}
+
+// Err says how the RPC ended, once Responses has returned.
+func (r *RPC) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *RPC) wait(ctx context.Context) bool {
+	select {
+	case <-r.ready:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+type queueState uint8
+
+const (
+	waiting queueState = iota
+	available
+	finished
+)
+
+// next takes the next response. A chunk is whatever waits, and never waits to
+// grow once it has the least size.
+func (r *RPC) next() (Response, queueState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		if r.ended {
+			return Response{}, finished
+		}
+		return Response{}, waiting
+	}
+	first := &r.queue[0]
+	bytes := len(first.Audio)
+	if first.Type == Chunk && bytes < minChunk && !first.sealed && len(r.queue) == 1 && !r.ended {
+		return Response{}, waiting
+	}
+	if bytes > maxChunk {
+		return first.cut(), available
+	}
+	next := first.Response
+	r.queue[0] = outgoing{}
+	r.queue = r.queue[1:]
+	next.pad()
+	return next, available
+}
+
+// cut takes the largest chunk from the front.
+func (o *outgoing) cut() Response {
+	part := o.Response
+	part.Audio = o.Audio[:maxChunk:maxChunk]
+	part.size = maxChunk
+	part.cost = o.cost * maxChunk / len(o.Audio)
+	o.cost -= part.cost
+	o.Audio = o.Audio[maxChunk:]
+	return part
+}
+
+// pad brings a short chunk to the least size.
+func (r *Response) pad() {
+	r.size = len(r.Audio)
+	for r.Type == Chunk && len(r.Audio) < minChunk {
+		r.Audio = append(r.Audio, muLawSilence)
+	}
+}
+
+// push queues a response; audio joins the audio of the same prompt before it.
+func (r *RPC) push(response Response) {
+	r.mu.Lock()
+	if n := len(r.queue); n > 0 && r.queue[n-1].takes(response) {
+		last := &r.queue[n-1]
+		last.Audio = append(last.Audio, response.Audio...)
+		last.cost += response.cost
+	} else {
+		r.queue = append(r.queue, outgoing{Response: response})
+	}
+	r.mu.Unlock()
+	signal(r.ready)
+}
+
+func (o *outgoing) takes(next Response) bool {
+	return o.Type == Chunk && next.Type == Chunk && !o.sealed && o.prompt == next.prompt && o.BargeIn == next.BargeIn
+}
+
+// seal says that the audio queued last is complete.
+func (r *RPC) seal() {
+	r.mu.Lock()
+	if n := len(r.queue); n > 0 {
+		r.queue[n-1].sealed = true
+	}
+	r.mu.Unlock()
+	signal(r.ready)
+}
+
+// end completes the RPC behind what is queued.
+func (r *RPC) end(err error) {
+	r.mu.Lock()
+	if !r.ended {
+		r.ended, r.err = true, err
+	}
+	r.mu.Unlock()
+	signal(r.ready)
+}
+
+// drop takes back the audio of a prompt, or of all for 0.
+func (r *RPC) drop(prompt uint64) {
+	r.mu.Lock()
+	var back []Response
+	kept := r.queue[:0]
+	for _, o := range r.queue {
+		if o.Type == Chunk && (prompt == 0 || o.prompt == prompt) {
+			back = append(back, o.Response)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	clear(r.queue[len(kept):])
+	r.queue = kept
+	r.mu.Unlock()
+	for _, response := range back {
+		r.takeBack(response)
+	}
+}
+
+func (r *RPC) sent(s Response) {
+	if s.Type == Chunk && r.session != nil {
+		r.session.mailbox.Put(input{kind: left, rpc: r.id, prompt: s.prompt, bytes: s.size, cost: s.cost})
+	}
+}
+
+func (r *RPC) takeBack(s Response) {
+	if s.Type == Chunk && r.session != nil {
+		r.session.mailbox.Put(input{kind: dropped, rpc: r.id, prompt: s.prompt, bytes: len(s.Audio), cost: s.cost})
+	}
+}
+
+// finish tells the session that nothing can be sent any more.
+func (r *RPC) finish() {
+	r.end(context.Canceled)
+	r.drop(0)
+	if r.session != nil {
+		r.session.mailbox.Put(input{kind: gone, rpc: r.id})
+	}
+}
+
+// signal wakes the one who waits on ready, now or next.
+func signal(ready chan struct{}) {
+	select {
+	case ready <- struct{}{}:
+	default:
+	}
+}

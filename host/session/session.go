@@ -1,0 +1,136 @@
+package session
+
+import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/byova-host/byova-host/internal/lane"
+)
+
+// Session is our care of one conversation. Its goroutine alone changes its
+// state; everything else reaches it through the mailbox.
+type Session struct {
+	key     Key
+	log     hclog.Logger
+	mailbox *lane.Mailbox[input]
+	call    AgentCall
+	state   *state
+	began   time.Time
+
+	rpcs map[rpcID]*RPC // those that a handler still writes
+	over bool
+
+	done    chan struct{} // closed when run has returned
+	removed chan struct{} // closed when the registry has forgotten the session
+}
+
+func newSession(key Key, log hclog.Logger) *Session {
+	return &Session{
+		key: key, log: log, mailbox: lane.NewMailbox[input](), began: time.Now(),
+		rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
+	}
+}
+
+// Command implements Sink.
+func (s *Session) Command(c Command) { s.mailbox.Put(input{kind: commanded, command: c}) }
+
+// Lost implements Sink.
+func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
+
+// join adds an RPC with its first request; false means that the session ended.
+func (s *Session) join(rpc *RPC, stamp uint64, first *Request) bool {
+	rpc.unheard = len(first.Audio)
+	if !s.mailbox.Put(input{kind: opened, rpc: rpc.id, stamp: stamp, joined: rpc}) {
+		return false
+	}
+	s.mailbox.Put(input{kind: requested, rpc: rpc.id, request: first})
+	return true
+}
+
+// run is the session's life: it returns when the session is over.
+func (s *Session) run() {
+	defer close(s.done)
+	timer := time.NewTimer(never)
+	defer timer.Stop()
+	s.log.Info("session started", "agent", s.state.agent)
+	var batch []input
+	for !s.over {
+		batch = s.mailbox.Take(batch[:0])
+		for _, in := range batch {
+			s.feed(in)
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		timer.Reset(s.state.due.next() - s.now())
+		select {
+		case <-s.mailbox.Ready():
+		case <-timer.C:
+			s.feed(input{kind: tick})
+		}
+	}
+	s.mailbox.Close()
+	for _, in := range s.mailbox.Take(nil) {
+		s.feed(in) // joined while the session ended: completed, not left alone
+	}
+	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
+		"turns", s.state.turns, "dropped_commands", s.state.dropped, "duration", s.now().Round(time.Millisecond))
+}
+
+// now is the session clock.
+func (s *Session) now() time.Duration { return time.Since(s.began) }
+
+// feed runs one step and carries its actions out.
+func (s *Session) feed(in input) {
+	switch in.kind {
+	case opened:
+		s.rpcs[in.rpc] = in.joined
+	case requested:
+		if rpc := s.rpcs[in.rpc]; rpc != nil {
+			rpc.heard(len(in.request.Audio))
+		}
+	}
+	for _, a := range s.state.step(s.now(), in) {
+		s.perform(a)
+	}
+	if in.kind == gone {
+		delete(s.rpcs, in.rpc)
+	}
+}
+
+// perform carries out one action. None of them blocks.
+func (s *Session) perform(a action) {
+	switch a.kind {
+	case tell:
+		if err := s.call.Send(a.event); err != nil {
+			s.Lost(err)
+		}
+	case closeAgent:
+		s.call.Close()
+	case drop:
+		for _, rpc := range s.rpcs {
+			rpc.drop(a.response.prompt)
+		}
+	case note:
+		s.log.Warn(a.why)
+	case over:
+		s.over = true
+	default:
+		s.performOn(s.rpcs[a.rpc], a)
+	}
+}
+
+func (s *Session) performOn(rpc *RPC, a action) {
+	if rpc == nil {
+		return // its handler has returned
+	}
+	switch a.kind {
+	case respond:
+		rpc.push(a.response)
+	case seal:
+		rpc.seal()
+	case complete:
+		rpc.end(a.err)
+	}
+}

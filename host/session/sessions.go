@@ -1,0 +1,272 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Config are the settings of all sessions. Zero fields take the default.
+type Config struct {
+	Log hclog.Logger // required
+
+	MaxSessions  int           // 0: no limit
+	AnswerWithin time.Duration // silence of a bot that owes an answer, before the fallback; default 30 s
+	CancelGrace  time.Duration // how long a call whose last RPC was cancelled is kept; default 10 s
+	Idle         time.Duration // how long a call without RPCs is kept; default 10 minutes
+	CustomReturn time.Duration // how long a call is kept after a custom event; default 1 minute
+	Credit       int           // bytes of audio a bot may send ahead of the wire; default 64 KiB
+}
+
+// greetWait is how long the greeting waits for the half-close of SESSION_START.
+const greetWait = 500 * time.Millisecond
+
+// endedKept is how long an ended call is remembered, so that what still comes of
+// it is completed and does not begin a new session. At most maxEnded are.
+const (
+	endedKept = time.Minute
+	maxEnded  = 1 << 16
+)
+
+func (c Config) limits() limits {
+	def := func(d, otherwise time.Duration) time.Duration {
+		if d == 0 {
+			return otherwise
+		}
+		return d
+	}
+	l := limits{
+		greetWait:    greetWait,
+		answer:       def(c.AnswerWithin, 30*time.Second),
+		cancelGrace:  def(c.CancelGrace, 10*time.Second),
+		idle:         def(c.Idle, 10*time.Minute),
+		customReturn: def(c.CustomReturn, time.Minute),
+		credit:       c.Credit,
+	}
+	if l.credit == 0 {
+		l.credit = 64 << 10
+	}
+	return l
+}
+
+// Sessions are the live calls. All methods may be called concurrently.
+type Sessions struct {
+	agents  Agents
+	config  Config
+	tickets tickets
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	live     map[Key]*entry
+	ended    map[Key]time.Time // when it ended
+	order    []Key             // of ended, oldest first
+	draining bool
+	idle     chan struct{} // closed while draining when nothing is live
+}
+
+// entry is a session, or the place of one that is being opened.
+type entry struct {
+	ready   chan struct{} // closed when session or err is set
+	session *Session
+	err     error
+	rpcs    rpcID // how many have joined; guarded by Sessions.mu
+}
+
+// New makes an empty set of sessions that agents answer.
+func New(agents Agents, config Config) *Sessions {
+	return &Sessions{
+		agents: agents, config: config,
+		live: map[Key]*entry{}, ended: map[Key]time.Time{}, idle: make(chan struct{}),
+	}
+}
+
+// Len is the number of live sessions.
+func (s *Sessions) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
+// List tells which virtual agents an organisation may choose from.
+func (s *Sessions) List(ctx context.Context, org string) ([]AgentInfo, error) {
+	return s.agents.List(ctx, org)
+}
+
+// Join gives an RPC to the session of its call, and begins one if there is none.
+// The ticket is what Begin gave when the RPC began; Join uses it up. The error
+// wraps one of this package's, or what the agents said.
+func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, error) {
+	defer t.Close()
+	switch {
+	case first.Key.Conversation == "":
+		return nil, fmt.Errorf("%w: no conversation_id: send it with every request", ErrBadRequest)
+	case first.Key.Org == "":
+		return nil, fmt.Errorf("%w: no customer_org_id: send it with every request", ErrBadRequest)
+	case first.Kind == NoKind:
+		return nil, fmt.Errorf("%w: no input: send audio_input, dtmf_input or event_input", ErrBadRequest)
+	}
+	for {
+		e, opening, err := s.place(ctx, t, first)
+		if e == nil || err != nil {
+			return endedRPC(), err
+		}
+		if opening {
+			s.open(ctx, e, first)
+		}
+		rpc, again, err := s.enter(ctx, e, t, first)
+		if !again {
+			return rpc, err
+		}
+	}
+}
+
+// place finds the entry of a call. A nil one means that the RPC is only to be
+// completed; opening means that the caller is to open the session.
+func (s *Sessions) place(ctx context.Context, t *Ticket, first *Request) (e *entry, opening bool, err error) {
+	if first.Kind != SessionStart && first.Kind != SessionEnd && !s.knows(first.Key) {
+		s.tickets.waitOlder(ctx, t) // its SESSION_START may be on its way
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.live[first.Key]; e != nil {
+		return e, false, nil
+	}
+	ended, known := s.ended[first.Key]
+	switch {
+	case first.Kind == SessionEnd:
+		return nil, false, nil
+	case known && first.Kind != SessionStart && time.Since(ended) < endedKept:
+		return nil, false, nil
+	case s.draining:
+		return nil, false, fmt.Errorf("%w: try another host", ErrDraining)
+	case s.config.MaxSessions > 0 && len(s.live) >= s.config.MaxSessions:
+		return nil, false, fmt.Errorf("%w: all %d are taken: try later or another host", ErrFull, s.config.MaxSessions)
+	}
+	e = &entry{ready: make(chan struct{})}
+	s.live[first.Key] = e
+	return e, true, nil
+}
+
+func (s *Sessions) knows(key Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ended := s.ended[key]
+	return ended || s.live[key] != nil
+}
+
+// open begins the session of an entry, or gives the place back.
+func (s *Sessions) open(ctx context.Context, e *entry, first *Request) {
+	defer close(e.ready)
+	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, session)
+	if err != nil {
+		e.err = err
+		s.remove(first.Key, false)
+		return
+	}
+	session.call = call
+	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), s.config.limits())
+	e.session = session
+	s.running.Go(func() {
+		session.run()
+		s.remove(first.Key, true)
+		close(session.removed)
+	})
+}
+
+// enter joins the session of an entry. Again means that it has just ended.
+func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Request) (rpc *RPC, again bool, err error) {
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+	if e.err != nil {
+		return nil, false, e.err
+	}
+	if agent := e.session.state.agent; first.Agent != "" && first.Agent != agent {
+		return nil, false, fmt.Errorf("%w: %q, but the conversation began with %q", ErrAgentChanged, first.Agent, agent)
+	}
+	s.mu.Lock()
+	e.rpcs++
+	rpc = newRPC(e.session, e.rpcs)
+	s.mu.Unlock()
+	if e.session.join(rpc, t.stamp, first) {
+		return rpc, false, nil
+	}
+	<-e.session.removed
+	return nil, true, nil
+}
+
+// remove forgets a call; one that was live is remembered as ended.
+func (s *Sessions) remove(key Key, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, key)
+	if ended {
+		s.bury(key)
+	}
+	if s.draining && len(s.live) == 0 {
+		s.becomeIdle()
+	}
+}
+
+func (s *Sessions) bury(key Key) {
+	now := time.Now()
+	for len(s.order) > 0 && (now.Sub(s.ended[s.order[0]]) >= endedKept || len(s.order) >= maxEnded) {
+		delete(s.ended, s.order[0])
+		s.order = s.order[1:]
+	}
+	if _, again := s.ended[key]; !again {
+		s.order = append(s.order, key)
+	}
+	s.ended[key] = now
+}
+
+// becomeIdle closes idle once; the caller holds mu.
+func (s *Sessions) becomeIdle() {
+	select {
+	case <-s.idle:
+	default:
+		close(s.idle)
+	}
+}
+
+// Drain refuses new sessions and waits until the live ones have ended, or ctx has.
+func (s *Sessions) Drain(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	if len(s.live) == 0 {
+		s.becomeIdle()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop ends all sessions, waits for them, and tells how many it cut.
+func (s *Sessions) Stop() (cut int) {
+	s.mu.Lock()
+	s.draining = true
+	entries := make([]*entry, 0, len(s.live))
+	for _, e := range s.live {
+		entries = append(entries, e)
+	}
+	s.mu.Unlock()
+	for _, e := range entries {
+		<-e.ready
+		if e.session != nil && e.session.mailbox.Put(input{kind: stopped}) {
+			cut++
+		}
+	}
+	s.running.Wait()
+	return cut
+}

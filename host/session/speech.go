@@ -1,0 +1,186 @@
+package session
+
+import (
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// preRoll is how much audio from before the onset belongs to an utterance: the
+// first consonants are quieter than what a detector needs.
+const preRoll = 300 * time.Millisecond
+
+// kept is how much recent audio is held for utterances, which are recognised
+// some time after their onset.
+const kept = preRoll + 700*time.Millisecond
+
+// speech follows the caller's audio: where it stands in time, and where someone
+// speaks. All times are the audio's own; the clock only places a new RPC's audio
+// behind the pause since the last.
+type speech struct {
+	on         bool // the host does the endpointing
+	format     audio.Format
+	decoder    *audio.Decoder
+	endpointer *audio.Endpointer
+	pcm        []int16
+	edges      []audio.Edge
+
+	rpc     rpcID         // whose audio came last
+	now     time.Duration // position behind the last audio
+	fed     int64         // samples given to the endpointer
+	origin  time.Duration // position of sample originAt
+	anchor  int64
+	recent  []byte // the last audio, up to now
+	endedAt time.Duration
+}
+
+func newSpeech(traits Traits) speech {
+	s := speech{on: !traits.OwnEndpointing, format: audio.Telephone}
+	if s.on {
+		s.endpointer = audio.NewEndpointer(audio.Endpointing{})
+	}
+	return s
+}
+
+// reset forgets a running utterance and what was said before it.
+func (s *speech) reset() {
+	if s.on {
+		s.endpointer.Reset()
+	}
+	s.recent = s.recent[:0]
+}
+
+// setFormat makes the audio that follows be read in another format.
+func (s *speech) setFormat(f audio.Format) error {
+	if f == s.format && s.decoder != nil {
+		return nil
+	}
+	decoder, err := audio.NewDecoder(f)
+	if err != nil {
+		return err
+	}
+	s.format, s.decoder, s.recent = f, decoder, s.recent[:0]
+	return nil
+}
+
+// place begins the audio of an RPC at now, or where the last audio ended.
+func (s *speech) place(now time.Duration, rpc rpcID) {
+	if rpc == s.rpc {
+		return
+	}
+	s.rpc = rpc
+	s.now = max(s.now, now)
+	s.origin, s.anchor = s.now, s.fed
+}
+
+// listen takes audio and returns the edges of speech in it.
+func (s *speech) listen(data []byte) []audio.Edge {
+	s.now += s.format.Duration(len(data))
+	s.recent = append(s.recent, data...)
+	if most := s.format.Bytes(kept); len(s.recent) > 2*most {
+		s.recent = append(s.recent[:0], s.recent[len(s.recent)-most:]...)
+	}
+	if !s.on {
+		return nil
+	}
+	s.pcm = s.decoder.Decode(s.pcm[:0], data)
+	s.fed += int64(len(s.pcm))
+	s.edges = s.endpointer.Feed(s.edges[:0], s.pcm)
+	return s.edges
+}
+
+// at is the position of a sample given to the endpointer.
+func (s *speech) at(sample int64) time.Duration {
+	return max(0, s.origin+time.Duration(sample-s.anchor)*time.Second/time.Duration(audio.Telephone.Rate))
+}
+
+// since returns the recent audio from a position on, and where it begins.
+func (s *speech) since(from time.Duration) (time.Duration, []byte) {
+	size := s.format.BytesPerSample()
+	n := s.format.Bytes(max(0, s.now-from)) / size * size
+	n = min(n, len(s.recent)/size*size)
+	return s.now - s.format.Duration(n), s.recent[len(s.recent)-n:]
+}
+
+// callerAudio hears what came on an RPC, if it is the one that is listened to.
+func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Request) {
+	input := s.turn != nil && s.turn.rpc == rpc && s.turn.inputOpen
+	if r.ended || len(q.Audio) == 0 || (!input && rpc != s.listening()) {
+		return
+	}
+	r.heard = true
+	s.flushWaiting(rpc, r)
+	if s.protected(now) {
+		s.speech.rpc = 0 // a pause: what was said meanwhile does not count
+		return
+	}
+	if err := s.setFormat(now, q.Format.Normal()); err != nil {
+		s.act(action{kind: note, why: "caller audio: " + err.Error()})
+		return
+	}
+	s.speech.place(now, rpc)
+	from := s.speech.now
+	edges := s.speech.listen(q.Audio)
+	if s.traits.Audio == AllAudio || (input && s.traits.Audio == Utterances) {
+		s.tellAt(from, CallerAudio{Data: q.Audio})
+	}
+	for _, edge := range edges {
+		s.edge(now, rpc, edge)
+	}
+	if t := s.turn; t != nil && t.inputOpen && t.cause == BySpeech && s.speech.now-t.speechAt >= s.input.MaxSpeech {
+		s.endSpeech(now, s.speech.now)
+	}
+}
+
+func (s *state) setFormat(now time.Duration, f audio.Format) error {
+	before := s.speech.format
+	if err := s.speech.setFormat(f); err != nil {
+		return err
+	}
+	if f != before && s.traits.Audio != NoAudio {
+		s.tell(now, FormatChanged{Format: f})
+	}
+	return nil
+}
+
+func (s *state) edge(now time.Duration, rpc rpcID, e audio.Edge) {
+	switch e.Kind {
+	case audio.SpeechStart:
+		s.startSpeech(now, rpc, s.speech.at(e.At))
+	case audio.SpeechEnd:
+		s.endSpeech(now, s.speech.at(e.At))
+	}
+}
+
+// startSpeech opens a turn for speech that began at a position on rpc.
+func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
+	r := s.rpc(rpc)
+	if r == nil || r.taken || r.ended {
+		return // still the same input, or input that is over
+	}
+	t := s.openTurn(now, rpc, BySpeech)
+	t.speechAt = at
+	input := s.input
+	s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
+	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
+	if s.traits.Audio == Utterances {
+		from, data := s.speech.since(at - preRoll)
+		s.tellAt(from, CallerAudio{Data: append([]byte(nil), data...)})
+	}
+}
+
+// endSpeech completes the input of a turn that speech opened.
+func (s *state) endSpeech(now time.Duration, at time.Duration) {
+	if s.turn == nil || s.turn.cause != BySpeech || !s.turn.inputOpen {
+		return
+	}
+	s.speech.endedAt = at
+	s.endOfInput(now)
+}
+
+// endOfInput tells Webex to stop sending audio, and the bot to answer.
+func (s *state) endOfInput(now time.Duration) {
+	s.respond(s.turn.rpc, Response{Type: EventOnly, Event: EndOfInput})
+	s.speech.reset()
+	s.endInput(now)
+}

@@ -1,0 +1,311 @@
+package session
+
+import (
+	"slices"
+	"time"
+)
+
+// rpcID is the ordinal of an RPC within its session, from 1.
+type rpcID int
+
+// never is a deadline that does not come.
+const never = time.Duration(1<<63 - 1)
+
+// input is something that happened: one of the kinds below with its fields.
+type input struct {
+	kind    inputKind
+	rpc     rpcID
+	stamp   uint64   // opened
+	request *Request // requested
+	command Command  // commanded
+	prompt  uint64   // left, dropped: whose audio
+	bytes   int      // left, dropped: audio
+	cost    int      // left, dropped: credit
+	err     error    // lost
+	joined  *RPC     // opened: for the one who carries actions out, not for step
+}
+
+type inputKind uint8
+
+const (
+	tick       inputKind = iota // a deadline may be due
+	opened                      // an RPC joined
+	requested                   // a request came on it
+	halfClosed                  // no more requests come on it
+	gone                        // it was cancelled or cannot be written
+	left                        // audio was handed to the wire
+	dropped                     // audio was taken back before it left
+	commanded                   // the agent wants something
+	lost                        // the agent is gone
+	stopped                     // the host stops
+)
+
+// action is something to be done: one of the kinds below with its fields.
+type action struct {
+	kind     actionKind
+	rpc      rpcID
+	response Response // respond
+	event    Event    // tell
+	err      error    // complete: nil for an orderly end
+	why      string   // note
+}
+
+type actionKind uint8
+
+const (
+	respond    actionKind = iota // queue a response
+	seal                         // the audio queued last is complete
+	drop                         // take back a prompt's audio that has not left; all for prompt 0
+	complete                     // end the RPC behind what is queued
+	tell                         // send the agent an event
+	closeAgent                   // the agent's part is over
+	note                         // worth a line in the log
+	over                         // the session is over
+)
+
+// phase is where a session is in its life.
+type phase uint8
+
+const (
+	unborn phase = iota // nothing was requested yet
+	live
+	away // the flow has the call and may bring it back
+	dead
+)
+
+// rpcState is what the engine knows of an open RPC.
+type rpcState struct {
+	id         rpcID
+	stamp      uint64
+	taken      bool // a turn or event is bound to it: it no longer listens
+	heard      bool // caller audio came on it
+	ended      bool // input on it is over: further audio is not heard
+	chunks     bool // prompt audio was queued on it
+	halfClosed bool
+}
+
+// turn is the caller's input and the answer to it.
+type turn struct {
+	id        uint64
+	cause     TurnCause
+	rpc       rpcID
+	inputOpen bool // the caller is still speaking
+	speechAt  time.Duration
+}
+
+// deadlines are all the times a session waits for; never means not now.
+type deadlines struct {
+	greet  time.Duration // do not wait longer for the first half-close
+	answer time.Duration // the bot owes an answer
+	gone   time.Duration // no RPC was open for too long
+	played time.Duration // a prompt ends
+}
+
+func (d *deadlines) next() time.Duration {
+	return min(d.greet, d.answer, d.gone, d.played)
+}
+
+// limits are the settings of a session; see Config for their meaning.
+type limits struct {
+	greetWait    time.Duration
+	answer       time.Duration
+	cancelGrace  time.Duration
+	idle         time.Duration
+	customReturn time.Duration
+	credit       int
+}
+
+// state is all that a session knows. Only step changes it.
+type state struct {
+	id     string
+	key    Key
+	agent  string
+	traits Traits
+	limits limits
+
+	phase     phase
+	rpcs      []*rpcState // the open ones, in the order in which they joined
+	newest    uint64      // highest stamp begun
+	greeting  rpcID       // RPC of a SESSION_START that was not half-closed yet; 0 for none
+	cancelled bool        // the last RPC to end was cancelled
+	due       deadlines
+
+	turn     *turn // the open one, or nil
+	turns    uint64
+	silences int // NO_INPUT in a row
+	input    InputConfig
+	play     playback
+	waiting  []Response // spontaneous audio that no RPC can carry yet
+	leaving  *Leave     // what ends the bot's part once an RPC can carry it
+	speech   speech
+
+	seq      uint64
+	owed     int // credit not returned yet
+	botGone  bool
+	dropped  int // commands that came too late
+	reason   EndReason
+	detail   string
+	outgoing []action
+}
+
+func newState(id string, key Key, agent string, traits Traits, limits limits) *state {
+	return &state{
+		id: id, key: key, agent: agent, traits: traits, limits: limits,
+		due:    deadlines{never, never, never, never},
+		input:  DefaultInput(),
+		speech: newSpeech(traits),
+	}
+}
+
+// step takes what happened at now, counted from the session's start, and returns
+// what is to be done. It does nothing else, so that any order of any inputs can
+// be tried. The result is valid until the next step.
+func (s *state) step(now time.Duration, in input) []action {
+	clear(s.outgoing)
+	s.outgoing = s.outgoing[:0]
+	if s.phase == dead {
+		return s.afterlife(in)
+	}
+	s.expire(now)
+	switch in.kind {
+	case opened:
+		s.opened(in)
+	case requested:
+		s.requested(now, in.rpc, in.request)
+	case halfClosed:
+		s.halfClosed(now, in.rpc)
+	case gone:
+		s.gone(now, in.rpc)
+	case left, dropped:
+		s.settle(now, in)
+	case commanded:
+		s.command(now, in.command)
+	case lost:
+		s.fallBack(now, "the bot is gone: "+in.err.Error())
+	case stopped:
+		s.shutDown(now)
+	}
+	s.watch(now)
+	return s.outgoing
+}
+
+// expire does whatever is due, so that no timer can be stale.
+func (s *state) expire(now time.Duration) {
+	if s.due.greet <= now {
+		s.greet(now)
+	}
+	if s.due.answer <= now {
+		s.fallBack(now, "the bot did not answer in time")
+	}
+	for _, id := range s.play.finished(now) {
+		s.tell(now, PromptDone{Prompt: id})
+	}
+	if s.due.gone <= now {
+		s.end(now, EndedGone, "no RPC followed")
+	}
+}
+
+// watch sets the deadlines that follow from the state as a whole.
+func (s *state) watch(now time.Duration) {
+	s.due.played = s.play.nextFinish()
+	switch {
+	case len(s.rpcs) > 0 || s.phase == dead:
+		s.due.gone = never
+	case s.due.gone == never || s.play.ends > now:
+		s.due.gone = max(now, s.play.ends) + s.patience()
+	}
+}
+
+// patience is how long a call without RPCs is kept.
+func (s *state) patience() time.Duration {
+	switch {
+	case s.cancelled:
+		return s.limits.cancelGrace
+	case s.phase == away:
+		return s.limits.customReturn
+	default:
+		return s.limits.idle
+	}
+}
+
+// afterlife completes whatever still comes: none of it is an error.
+func (s *state) afterlife(in input) []action {
+	if in.kind == opened {
+		s.act(action{kind: complete, rpc: in.rpc})
+	}
+	return s.outgoing
+}
+
+func (s *state) act(a action) { s.outgoing = append(s.outgoing, a) }
+
+func (s *state) respond(rpc rpcID, r Response) {
+	if s.rpc(rpc) == nil {
+		return // broken off
+	}
+	s.act(action{kind: respond, rpc: rpc, response: r})
+}
+
+// tell sends the bot an event that happened now.
+func (s *state) tell(now time.Duration, body EventBody) { s.tellAt(now, body) }
+
+// tellAt sends the bot an event with a time of its own.
+func (s *state) tellAt(at time.Duration, body EventBody) {
+	if s.botGone {
+		return
+	}
+	s.seq++
+	s.act(action{kind: tell, event: Event{Seq: s.seq, At: at, Body: body}})
+}
+
+// listening is the RPC that the caller's next input is expected on, or 0: the
+// newest begun, as the wire ordered them, unless it is bound already.
+func (s *state) listening() rpcID {
+	for _, r := range s.rpcs {
+		if r.stamp == s.newest && !r.taken {
+			return r.id
+		}
+	}
+	return 0
+}
+
+// rpc is an open RPC, or nil.
+func (s *state) rpc(id rpcID) *rpcState {
+	for _, r := range s.rpcs {
+		if r.id == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// answering says that an RPC carries the open turn.
+func (s *state) answering(rpc rpcID) bool { return s.turn != nil && s.turn.rpc == rpc }
+
+// complete ends an RPC in order. Behind prompt audio a FINAL must stand.
+func (s *state) complete(rpc rpcID) {
+	r := s.rpc(rpc)
+	if r == nil {
+		return
+	}
+	if r.chunks {
+		s.final(rpc)
+		return
+	}
+	s.forget(rpc, nil)
+}
+
+// final sends the FINAL of an answer that goes on with further input.
+func (s *state) final(rpc rpcID) {
+	if s.rpc(rpc) == nil {
+		return
+	}
+	input := s.input
+	s.respond(rpc, Response{Type: Final, Input: &input})
+	s.forget(rpc, nil)
+}
+
+func (s *state) forget(rpc rpcID, err error) {
+	s.rpcs = slices.DeleteFunc(s.rpcs, func(r *rpcState) bool { return r.id == rpc })
+	s.cancelled = false
+	s.act(action{kind: complete, rpc: rpc, err: err})
+}

@@ -1,0 +1,412 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+// call drives a state by hand, with a clock of its own.
+type call struct {
+	t   *testing.T
+	s   *state
+	now time.Duration
+
+	responses map[rpcID][]Response
+	completed map[rpcID]error
+	events    []EventBody
+	over      bool
+}
+
+func newCall(t *testing.T, traits Traits) *call {
+	return &call{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits()),
+		responses: map[rpcID][]Response{}, completed: map[rpcID]error{}}
+}
+
+func (c *call) step(in input) {
+	for _, a := range c.s.step(c.now, in) {
+		switch a.kind {
+		case respond:
+			if _, done := c.completed[a.rpc]; done {
+				c.t.Errorf("response on RPC %d after its end", a.rpc)
+			}
+			c.responses[a.rpc] = append(c.responses[a.rpc], a.response)
+			if a.response.Type == Chunk {
+				defer c.step(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: len(a.response.Audio), cost: a.response.cost})
+			}
+		case complete:
+			if _, done := c.completed[a.rpc]; done {
+				c.t.Errorf("RPC %d completed twice", a.rpc)
+			}
+			c.completed[a.rpc] = a.err
+		case tell:
+			c.events = append(c.events, a.event.Body)
+		case over:
+			c.over = true
+		}
+	}
+}
+
+// open begins an RPC, stamped with its number unless told otherwise.
+func (c *call) open(rpc rpcID, q Request) { c.openStamped(rpc, uint64(rpc), q) }
+
+func (c *call) openStamped(rpc rpcID, stamp uint64, q Request) {
+	c.step(input{kind: opened, rpc: rpc, stamp: stamp})
+	c.request(rpc, q)
+}
+
+func (c *call) request(rpc rpcID, q Request) { c.step(input{kind: requested, rpc: rpc, request: &q}) }
+func (c *call) halfClose(rpc rpcID)          { c.step(input{kind: halfClosed, rpc: rpc}) }
+
+func (c *call) command(turn, prompt uint64, body CommandBody) {
+	c.step(input{kind: commanded, command: Command{Turn: turn, Prompt: prompt, Body: body}})
+}
+
+// say plays milliseconds of a prompt.
+func (c *call) say(turn, prompt uint64, ms int, bargeIn bool) {
+	c.command(turn, prompt, StartPrompt{BargeIn: bargeIn})
+	c.command(turn, prompt, PromptAudio{Data: make([]byte, ms*8), End: true})
+}
+
+// greeted is a call whose greeting of 1 s has been answered and played.
+func greeted(t *testing.T, traits Traits) *call {
+	c := newCall(t, traits)
+	c.open(1, Request{Kind: SessionStart})
+	c.halfClose(1)
+	c.say(1, 1, 1000, true)
+	c.command(1, 0, Done{})
+	c.now += 2 * time.Second
+	c.events = nil
+	return c
+}
+
+func (c *call) wantFinal(rpc rpcID) Response {
+	c.t.Helper()
+	err, done := c.completed[rpc]
+	if !done || err != nil {
+		c.t.Fatalf("RPC %d: completed %t with %v, want an orderly end", rpc, done, err)
+	}
+	all := c.responses[rpc]
+	if len(all) == 0 || all[len(all)-1].Type != Final {
+		c.t.Fatalf("RPC %d ends with %+v, want FINAL", rpc, all)
+	}
+	return all[len(all)-1]
+}
+
+// event returns the newest event of a type.
+func event[T EventBody](c *call) T {
+	c.t.Helper()
+	for i := len(c.events) - 1; i >= 0; i-- {
+		if e, ok := c.events[i].(T); ok {
+			return e
+		}
+	}
+	var none T
+	c.t.Fatalf("no %T among %+v", none, c.events)
+	return none
+}
+
+func count[T EventBody](c *call) (n int) {
+	for _, e := range c.events {
+		if _, ok := e.(T); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func TestGreetingFollowsTheHalfClose(t *testing.T) {
+	c := newCall(t, Traits{})
+	c.open(1, Request{Kind: SessionStart, VendorConfig: "v"})
+	if got := event[Started](c); got.VendorConfig != "v" || got.Resumed {
+		t.Errorf("started with %+v", got)
+	}
+	if count[TurnStarted](c) != 0 {
+		t.Error("the greeting turn began before the half-close")
+	}
+	c.halfClose(1)
+	if got := event[InputEnded](c); got.Turn != 1 {
+		t.Errorf("input of turn %d ended, want 1", got.Turn)
+	}
+	c.say(1, 1, 300, true)
+	c.command(1, 0, Done{})
+	if got := c.wantFinal(1); got.Input == nil || got.Audio != nil {
+		t.Errorf("FINAL %+v, want input configuration and no audio", got)
+	}
+}
+
+func TestGreetingDoesNotWaitForEver(t *testing.T) {
+	c := newCall(t, Traits{})
+	c.open(1, Request{Kind: SessionStart})
+	c.now += greetWait
+	c.step(input{kind: tick})
+	if count[TurnStarted](c) != 1 {
+		t.Error("no greeting turn without a half-close")
+	}
+}
+
+func TestInterruptions(t *testing.T) {
+	speak := func(c *call) { c.step(input{kind: commanded, command: Command{Body: Endpoint{At: c.now}}}) }
+	tests := []struct {
+		name    string
+		bargeIn bool
+		done    bool // the answer was complete
+		input   func(c *call)
+		cut     bool
+	}{
+		{"speech while the answer is being sent", true, false, speak, true},
+		{"speech while the answer only plays", true, true, speak, true},
+		{"speech over a protected prompt", false, true, speak, false},
+		{"a key", true, true, func(c *call) { c.request(3, Request{Kind: DTMFStart}) }, true},
+		{"a key over a protected prompt", false, true, func(c *call) { c.request(3, Request{Kind: DTMFStart}) }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := greeted(t, Traits{OwnEndpointing: true})
+			c.open(2, Request{Kind: DTMF, Digits: "1#"})
+			c.halfClose(2)
+			c.say(2, 2, 4000, test.bargeIn)
+			if test.done {
+				c.command(2, 0, Done{})
+			}
+			c.open(3, Request{Kind: Audio, Audio: make([]byte, 160)})
+			c.now += time.Second
+			test.input(c)
+			if got := count[BargedIn](c) == 1; got != test.cut {
+				t.Fatalf("interrupted: %t, want %t", got, test.cut)
+			}
+			if !test.cut {
+				return
+			}
+			if got := event[BargedIn](c); got.Prompt != 2 || got.Turn != 2 || got.Heard != time.Second {
+				t.Errorf("interrupted %+v, want prompt 2 of turn 2 after 1s", got)
+			}
+			c.wantFinal(2)
+			if !test.done && event[TurnEnded](c).Reason != Interrupted {
+				t.Error("the turn that was being answered is not interrupted")
+			}
+			c.command(2, 0, Done{})
+			if n := len(c.responses[2]); c.responses[2][n-1].Type != Final || c.s.dropped != 1 {
+				t.Errorf("a late command was not dropped: %d", c.s.dropped)
+			}
+		})
+	}
+}
+
+// TestOlderRPCs: handlers may start in another order than the wire had.
+func TestOlderRPCs(t *testing.T) {
+	tests := []struct {
+		name string
+		late Request
+	}{
+		{"first key after its entry", Request{Kind: DTMFStart}},
+		{"silence after an entry", Request{Kind: Silence}},
+		{"audio after an entry", Request{Kind: Audio, Audio: make([]byte, 160)}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := greeted(t, Traits{})
+			c.openStamped(2, 3, Request{Kind: DTMF, Digits: "12"})
+			c.openStamped(3, 2, test.late)
+			c.halfClose(3)
+			if _, done := c.completed[3]; !done {
+				t.Error("the older RPC is not completed")
+			}
+			c.say(2, 2, 200, true)
+			c.command(2, 0, Done{})
+			c.wantFinal(2)
+			if count[TurnStarted](c) != 1 || count[BargedIn](c) != 0 || count[NoInput](c) != 0 {
+				t.Errorf("the older RPC had an effect: %+v", c.events)
+			}
+		})
+	}
+}
+
+func TestSilencesAreCountedInARow(t *testing.T) {
+	c := greeted(t, Traits{})
+	want := []struct {
+		request Request
+		count   int
+	}{
+		{Request{Kind: Silence}, 1}, {Request{Kind: Silence}, 2}, {Request{Kind: DTMF}, 3},
+		{Request{Kind: DTMF, Digits: "5"}, 0}, {Request{Kind: Silence}, 1},
+	}
+	for i, w := range want {
+		rpc := rpcID(i + 2)
+		c.events = nil
+		c.open(rpc, w.request)
+		turn := event[TurnStarted](c).Turn
+		if w.count == 0 {
+			if got := event[DTMFEntry](c); got.Digits != w.request.Digits {
+				t.Errorf("digits %q, want %q", got.Digits, w.request.Digits)
+			}
+		} else if got := event[NoInput](c); got.Count != w.count || got.Turn != turn {
+			t.Errorf("step %d: %+v, want count %d of turn %d", i, got, w.count, turn)
+		}
+		c.command(turn, 0, Done{})
+		c.wantFinal(rpc)
+		c.now += time.Second
+	}
+}
+
+func TestLeaving(t *testing.T) {
+	for _, event := range []OutputEvent{TransferToAgent, EndSession} {
+		c := greeted(t, Traits{})
+		c.open(2, Request{Kind: DTMF, Digits: "0"})
+		c.say(2, 2, 500, true)
+		c.command(2, 0, Leave{Event: event, Metadata: map[string]any{"reason": "asked"}, Summary: "short"})
+		got := c.wantFinal(2)
+		if got.Event != event || got.Input != nil || got.Summary != "short" || got.Metadata["reason"] != "asked" {
+			t.Errorf("terminal response %+v", got)
+		}
+		if !c.over || c.s.reason != EndedByBot || c.responses[2][0].Type != Chunk {
+			t.Errorf("over %t by %v after %+v", c.over, c.s.reason, c.responses[2])
+		}
+	}
+}
+
+func TestLeavingWaitsForAnRPC(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.command(0, 0, Leave{Event: EndSession})
+	if c.over {
+		t.Fatal("the bot left while no RPC could carry it")
+	}
+	c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+	if got := c.wantFinal(2); got.Event != EndSession || !c.over {
+		t.Errorf("next RPC ended with %+v, over %t", got, c.over)
+	}
+}
+
+func TestComingBackFromACustomEvent(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.open(2, Request{Kind: DTMF, Digits: "7"})
+	c.command(2, 0, Leave{Event: CustomOutput, Name: "echo"})
+	if got := c.wantFinal(2); got.Event != CustomOutput || got.Name != "echo" || c.over {
+		t.Fatalf("ended with %+v, over %t", got, c.over)
+	}
+	c.open(3, Request{Kind: CustomInput, Name: "back", Parameters: map[string]any{"k": "v"}})
+	if got := event[CustomEvent](c); got.Name != "back" || got.Parameters["k"] != "v" {
+		t.Errorf("came back with %+v", got)
+	}
+	c.command(3, 0, Done{})
+	c.wantFinal(3)
+}
+
+func TestHangUp(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+	c.open(3, Request{Kind: SessionEnd})
+	if got := event[Ended](c); got.Reason != EndedByCaller || !c.over {
+		t.Errorf("ended with %+v, over %t", got, c.over)
+	}
+	for _, rpc := range []rpcID{2, 3} {
+		if err, done := c.completed[rpc]; !done || err != nil || len(c.responses[rpc]) != 0 {
+			t.Errorf("RPC %d: done %t, %v, %v", rpc, done, err, c.responses[rpc])
+		}
+	}
+	c.step(input{kind: opened, rpc: 4, stamp: 4})
+	if _, done := c.completed[4]; !done {
+		t.Error("an RPC after the end is left open")
+	}
+}
+
+func TestACallThatIsNotHeardOfAnyMore(t *testing.T) {
+	tests := []struct {
+		name   string
+		cancel bool
+		after  time.Duration // of the end of playback
+	}{
+		{"the last RPC was cancelled", true, 10 * time.Second},
+		{"the last RPC was completed", false, 10 * time.Minute},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCall(t, Traits{})
+			c.open(1, Request{Kind: SessionStart})
+			c.halfClose(1)
+			c.say(1, 1, 3000, true)
+			if test.cancel {
+				c.step(input{kind: gone, rpc: 1})
+			} else {
+				c.command(1, 0, Done{})
+			}
+			if due := c.s.due.gone; due != 3*time.Second+test.after {
+				t.Fatalf("given up at %v, want %v after playback", due, test.after)
+			}
+			c.now = c.s.due.gone
+			c.step(input{kind: tick})
+			if !c.over || c.s.reason != EndedGone {
+				t.Errorf("over %t, %v", c.over, c.s.reason)
+			}
+		})
+	}
+}
+
+func TestTheBotIsGone(t *testing.T) {
+	failures := map[string]func(c *call){
+		"lost":        func(c *call) { c.step(input{kind: lost, err: ErrAgentUnavailable}) },
+		"gives up":    func(c *call) { c.command(2, 0, GiveUp{Message: "no"}) },
+		"is too late": func(c *call) { c.now += 30 * time.Second; c.step(input{kind: tick}) },
+	}
+	for name, fail := range failures {
+		t.Run(name, func(t *testing.T) {
+			c := greeted(t, Traits{})
+			c.open(2, Request{Kind: DTMF, Digits: "4"})
+			fail(c)
+			if got := c.wantFinal(2); got.Event != TransferToAgent || got.Metadata["reason"] == "" {
+				t.Errorf("the caller got %+v, want a transfer", got)
+			}
+			if !c.over || c.s.reason != EndedFailed || event[TurnEnded](c).Reason != Failed {
+				t.Errorf("over %t, %v, %+v", c.over, c.s.reason, event[TurnEnded](c))
+			}
+		})
+	}
+}
+
+func TestResumedCall(t *testing.T) {
+	c := newCall(t, Traits{})
+	c.open(1, Request{Kind: DTMF, Digits: "3"})
+	if !event[Started](c).Resumed || event[DTMFEntry](c).Digits != "3" || event[TurnStarted](c).Cause != ByDTMF {
+		t.Errorf("resumed with %+v", c.events)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := map[string]CommandBody{
+		"text":         StartPrompt{Text: "hello"},
+		"hold":         StartPrompt{HoldUntilDone: true},
+		"no number":    StartPrompt{},
+		"endpoint":     Endpoint{},
+		"unknown":      Unknown{Name: "state"},
+		"terminator":   SetInput{Terminator: "E"},
+		"sensitivity":  SetInput{HasOtherWish: true},
+		"done nothing": Done{},
+	}
+	for name, body := range tests {
+		c := greeted(t, Traits{})
+		c.step(input{kind: commanded, command: Command{Ref: 9, Body: body}})
+		if got := event[Refused](c); got.Ref != 9 || got.Message == "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestCreditComesBack(t *testing.T) {
+	c := greeted(t, Traits{})
+	spent, back := 0, 0
+	for turn := uint64(2); turn < 20; turn++ {
+		c.open(rpcID(turn), Request{Kind: DTMF, Digits: "1"})
+		c.say(turn, turn, 1000, true)
+		c.command(turn, 0, Done{})
+		c.command(turn, turn, PromptAudio{Data: make([]byte, 500)}) // too late
+		spent += 8500
+		c.now += 2 * time.Second
+	}
+	for _, e := range c.events {
+		if credit, ok := e.(Credit); ok {
+			back += credit.Bytes
+		}
+	}
+	if owed := spent + 8000 - back; owed != c.s.owed || owed >= c.s.limits.credit/4 {
+		t.Errorf("spent %d, got back %d, owed %d", spent, back, c.s.owed)
+	}
+}

@@ -1,0 +1,114 @@
+package session
+
+import "time"
+
+// openTurn begins a turn whose input came on rpc, and whose answer will go there.
+// It interrupts whatever is going on.
+func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
+	switch s.greeting {
+	case 0:
+	case rpc:
+		s.greeting, s.due.greet = 0, never
+	default:
+		s.greet(now)
+	}
+	s.interrupt(now, rpc)
+	s.turns++
+	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
+	s.rpc(rpc).taken = true
+	s.silences = 0
+	if cause != ByStart {
+		s.input.Sensitive = false // it was meant for this input alone
+	}
+	if cause != BySpeech {
+		s.tell(now, TurnStarted{Turn: s.turn.id, Cause: cause})
+	}
+	return s.turn
+}
+
+// endInput says that the turn's input is complete and the bot's answer is due.
+func (s *state) endInput(now time.Duration) {
+	t := s.turn
+	t.inputOpen = false
+	s.due.answer = now + s.limits.answer
+	ended := InputEnded{Turn: t.id, AnswerBy: s.due.answer}
+	if t.cause == BySpeech {
+		ended.SpeechEnd = s.speech.endedAt
+	}
+	if r := s.rpc(t.rpc); r != nil {
+		r.ended = true
+	}
+	s.tell(now, ended)
+}
+
+// closeTurn closes the open turn. This happens once to each turn, and the FINAL
+// of its RPC belongs to it.
+func (s *state) closeTurn(now time.Duration, how TurnEnd) {
+	t := s.releaseTurn(now, how)
+	s.final(t.rpc)
+}
+
+// releaseTurn closes the open turn and leaves its RPC open for what follows.
+func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
+	t := s.turn
+	s.turn, s.due.answer = nil, never
+	s.play.endTurn(t.id)
+	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
+	return t
+}
+
+// protected says that the prompt now playing must not be cut, so that the
+// caller's input does not count.
+func (s *state) protected(now time.Duration) bool {
+	p := s.play.current(now)
+	return p != nil && !p.bargeIn
+}
+
+// interrupt drops what is playing or being answered, because new input began. A
+// prompt that must not be cut plays on. The RPC of the turn that is given up is
+// completed, unless the input is on that very RPC.
+func (s *state) interrupt(now time.Duration, by rpcID) {
+	p := s.play.current(now)
+	if p == nil && s.turn == nil {
+		return
+	}
+	if !s.protected(now) {
+		s.cutShort(now, p)
+	}
+	if s.turn == nil {
+		return
+	}
+	if t := s.releaseTurn(now, Interrupted); t.rpc != by {
+		s.final(t.rpc)
+	}
+}
+
+// cutShort drops what is playing, tells the bot how much of it was heard.
+func (s *state) cutShort(now time.Duration, p *prompt) {
+	cut := BargedIn{}
+	if s.turn != nil {
+		cut.Turn = s.turn.id
+	}
+	if p != nil {
+		cut.Turn, cut.Prompt, cut.Heard = p.turn, p.id, p.heard(now)
+	}
+	s.tell(now, cut)
+	s.dropAudio(now, 0)
+	s.play.cut(now)
+}
+
+// dropAudio takes back the audio of a prompt that has not left; of all for 0.
+func (s *state) dropAudio(now time.Duration, prompt uint64) {
+	kept := s.waiting[:0]
+	for _, r := range s.waiting {
+		if prompt != 0 && r.prompt != prompt {
+			kept = append(kept, r)
+			continue
+		}
+		s.play.taken(r.prompt, len(r.Audio))
+		s.repay(now, r.cost)
+	}
+	clear(s.waiting[len(kept):])
+	s.waiting = kept
+	s.act(action{kind: drop, response: Response{prompt: prompt}})
+}
