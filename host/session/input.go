@@ -117,11 +117,11 @@ func (s *state) halfClosed(now time.Duration, rpc rpcID) {
 }
 
 // gone takes note of an RPC that broke off. The call may live on.
-func (s *state) gone(now time.Duration, rpc rpcID) {
+func (s *state) gone(now time.Duration, rpc rpcID, err error) {
 	if s.rpc(rpc) == nil {
 		return
 	}
-	s.forget(rpc, nil)
+	s.forget(rpc, err)
 	s.cancelled = true
 	if s.answering(rpc) {
 		s.closeTurn(now, Interrupted)

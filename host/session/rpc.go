@@ -94,6 +94,13 @@ func (r *RPC) HalfClose() {
 	}
 }
 
+// Break ends the RPC with an error: a request could not be read. The call goes on.
+func (r *RPC) Break(err error) {
+	if r.session != nil {
+		r.session.mailbox.Put(input{kind: gone, rpc: r.id, err: err})
+	}
+}
+
 // Responses are what is to be sent, in order, until the RPC is complete, ctx
 // ends or the loop is left. It is to be ranged over once. A response is taken as
 // sent when the loop asks for the next.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +18,7 @@ type Session struct {
 	call    AgentCall
 	state   *state
 	began   time.Time
+	joined  atomic.Int64 // how many RPCs have joined
 
 	rpcs map[rpcID]*RPC // those that a handler still writes
 	over bool
@@ -38,14 +40,15 @@ func (s *Session) Command(c Command) { s.mailbox.Put(input{kind: commanded, comm
 // Lost implements Sink.
 func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
 
-// join adds an RPC with its first request; false means that the session ended.
-func (s *Session) join(rpc *RPC, stamp uint64, first *Request) bool {
+// join adds an RPC with its first request; nil means that the session has ended.
+func (s *Session) join(t *Ticket, first *Request) *RPC {
+	rpc := newRPC(s, rpcID(s.joined.Add(1)))
 	rpc.unheard = len(first.Audio)
-	if !s.mailbox.Put(input{kind: opened, rpc: rpc.id, stamp: stamp, joined: rpc}) {
-		return false
+	if !s.mailbox.Put(input{kind: opened, rpc: rpc.id, stamp: t.stamp, joined: rpc}) {
+		return nil
 	}
 	s.mailbox.Put(input{kind: requested, rpc: rpc.id, request: first})
-	return true
+	return rpc
 }
 
 // run is the session's life: it returns when the session is over.

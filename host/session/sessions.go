@@ -73,7 +73,6 @@ type entry struct {
 	ready   chan struct{} // closed when session or err is set
 	session *Session
 	err     error
-	rpcs    rpcID // how many have joined; guarded by Sessions.mu
 }
 
 // New makes an empty set of sessions that agents answer.
@@ -115,10 +114,9 @@ func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, e
 			return endedRPC(), err
 		}
 		if opening {
-			s.open(ctx, e, first)
+			return s.open(ctx, e, t, first)
 		}
-		rpc, again, err := s.enter(ctx, e, t, first)
-		if !again {
+		if rpc, err := s.enter(ctx, e, t, first); rpc != nil || err != nil {
 			return rpc, err
 		}
 	}
@@ -158,48 +156,47 @@ func (s *Sessions) knows(key Key) bool {
 	return ended || s.live[key] != nil
 }
 
-// open begins the session of an entry, or gives the place back.
-func (s *Sessions) open(ctx context.Context, e *entry, first *Request) {
+// open begins the session of an entry, or gives the place back. The first RPC
+// joins before any other can.
+func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	defer close(e.ready)
 	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
 	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, session)
 	if err != nil {
 		e.err = err
 		s.remove(first.Key, false)
-		return
+		return nil, err
 	}
 	session.call = call
 	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), s.config.limits())
 	e.session = session
+	rpc := session.join(t, first)
 	s.running.Go(func() {
 		session.run()
 		s.remove(first.Key, true)
 		close(session.removed)
 	})
+	return rpc, nil
 }
 
-// enter joins the session of an entry. Again means that it has just ended.
-func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Request) (rpc *RPC, again bool, err error) {
+// enter joins the session of an entry. Nothing is returned if it has just ended.
+func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if e.err != nil {
-		return nil, false, e.err
+		return nil, e.err
 	}
 	if agent := e.session.state.agent; first.Agent != "" && first.Agent != agent {
-		return nil, false, fmt.Errorf("%w: %q, but the conversation began with %q", ErrAgentChanged, first.Agent, agent)
+		return nil, fmt.Errorf("%w: %q, but the conversation began with %q", ErrAgentChanged, first.Agent, agent)
 	}
-	s.mu.Lock()
-	e.rpcs++
-	rpc = newRPC(e.session, e.rpcs)
-	s.mu.Unlock()
-	if e.session.join(rpc, t.stamp, first) {
-		return rpc, false, nil
+	rpc := e.session.join(t, first)
+	if rpc == nil {
+		<-e.session.removed
 	}
-	<-e.session.removed
-	return nil, true, nil
+	return rpc, nil
 }
 
 // remove forgets a call; one that was live is remembered as ended.

@@ -21,7 +21,7 @@ type input struct {
 	prompt  uint64   // left, dropped: whose audio
 	bytes   int      // left, dropped: audio
 	cost    int      // left, dropped: credit
-	err     error    // lost
+	err     error    // gone, lost
 	joined  *RPC     // opened: for the one who carries actions out, not for step
 }
 
@@ -175,7 +175,7 @@ func (s *state) step(now time.Duration, in input) []action {
 	case halfClosed:
 		s.halfClosed(now, in.rpc)
 	case gone:
-		s.gone(now, in.rpc)
+		s.gone(now, in.rpc, in.err)
 	case left, dropped:
 		s.settle(now, in)
 	case commanded:

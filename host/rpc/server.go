@@ -1,0 +1,195 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	"github.com/byova-host/byova-host/host/session"
+	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
+	ccaiv1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/v1"
+)
+
+// maxRequest bounds one request, in bytes. Webex sends well under a kilobyte at
+// a time; this leaves room for a caller's whole minute at once.
+const maxRequest = 4 << 20
+
+// window is the flow control window of a connection and of each RPC.
+const window = 1 << 20
+
+// Server is the gRPC server that Webex calls.
+type Server struct {
+	grpc   *grpc.Server
+	health *health.Server
+}
+
+// NewServer makes a server that hands calls to sessions.
+func NewServer(sessions *session.Sessions) *Server {
+	s := &Server{health: health.NewServer()}
+	s.grpc = grpc.NewServer(
+		grpc.InTapHandle(takeTicket(sessions)),
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.InitialConnWindowSize(window),
+		grpc.InitialWindowSize(window),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime: 5 * time.Second, PermitWithoutStream: true, // Webex's policy is not published: be lenient
+		}),
+	)
+	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, &virtualAgent{sessions: sessions})
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	ccaiv1.RegisterHealthServer(s.grpc, &ciscoHealth{standard: s.health})
+	s.health.SetServingStatus(mediav1.VoiceVirtualAgent_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
+	return s
+}
+
+// Serve answers on a listener until Stop; the error is nil after that.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve gRPC on %v: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Drain makes both health services say NOT_SERVING. RPCs are still answered:
+// each turn of a live call is a new one.
+func (s *Server) Drain() { s.health.Shutdown() }
+
+// Stop ends all RPCs and connections and waits for their handlers.
+func (s *Server) Stop() { s.grpc.Stop() }
+
+type ticketKey struct{}
+
+// takeTicket notes in which order RPCs begin. The tap runs in the connection's
+// reader; handlers have goroutines of their own and may start in another order.
+func takeTicket(sessions *session.Sessions) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if info.FullMethodName != mediav1.VoiceVirtualAgent_ProcessCallerInput_FullMethodName {
+			return ctx, nil
+		}
+		ticket := sessions.Begin()
+		context.AfterFunc(ctx, ticket.Close) // for an RPC that never reaches its handler
+		return context.WithValue(ctx, ticketKey{}, ticket), nil
+	}
+}
+
+type virtualAgent struct {
+	mediav1.UnimplementedVoiceVirtualAgentServer
+	sessions *session.Sessions
+}
+
+type stream = grpc.BidiStreamingServer[mediav1.VoiceVARequest, mediav1.VoiceVAResponse]
+
+// ProcessCallerInput is one RPC of a call. The call outlives it, and two of
+// them may overlap.
+func (v *virtualAgent) ProcessCallerInput(st stream) error {
+	ctx := st.Context()
+	first, err := st.Recv()
+	if err != nil {
+		return toStatus(receiveError(err))
+	}
+	request, err := fromRequest(first)
+	if err != nil {
+		return toStatus(err)
+	}
+	ticket := ctx.Value(ticketKey{}).(*session.Ticket)
+	rpc, err := v.sessions.Join(ctx, ticket, request)
+	if err != nil {
+		return toStatus(err)
+	}
+	go receive(st, rpc) // ends when this handler has returned: gRPC then fails Recv
+	for r := range rpc.Responses(ctx) {
+		if err := st.Send(toResponse(r)); err != nil {
+			return toStatus(fmt.Errorf("send response: %w", err))
+		}
+	}
+	return toStatus(rpc.Err())
+}
+
+// receive feeds the session until no more requests come.
+func receive(st stream, rpc *session.RPC) {
+	for {
+		message, err := st.Recv()
+		if errors.Is(err, io.EOF) {
+			rpc.HalfClose()
+			return
+		}
+		if err != nil {
+			rpc.Break(err)
+			return
+		}
+		request, err := fromRequest(message)
+		if err != nil {
+			rpc.Break(err)
+			return
+		}
+		rpc.Receive(st.Context(), request)
+	}
+}
+
+// receiveError says what was wrong when no request could be read. A request that
+// is too large gRPC itself has refused already, naming both sizes.
+func receiveError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the RPC ended without a request", session.ErrBadRequest)
+	}
+	return err
+}
+
+// ListVirtualAgents tells an administrator what can be chosen.
+func (v *virtualAgent) ListVirtualAgents(ctx context.Context, q *mediav1.ListVARequest) (*mediav1.ListVAResponse, error) {
+	if q.GetCustomerOrgId() == "" {
+		return nil, toStatus(fmt.Errorf("%w: no customer_org_id", session.ErrBadRequest))
+	}
+	agents, err := v.sessions.List(ctx, q.GetCustomerOrgId())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	list := &mediav1.ListVAResponse{}
+	for i, a := range agents {
+		list.VirtualAgents = append(list.VirtualAgents, &mediav1.VirtualAgentInfo{
+			VirtualAgentId: a.ID, VirtualAgentName: a.Name, Attributes: a.Attributes, IsDefault: i == 0,
+		})
+	}
+	return list, nil
+}
+
+// toStatus is the only place where our errors become gRPC codes.
+func toStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	codeOf := []struct {
+		err  error
+		code codes.Code
+	}{
+		{session.ErrBadRequest, codes.InvalidArgument},
+		{session.ErrAgentChanged, codes.InvalidArgument},
+		{session.ErrUnknownAgent, codes.NotFound},
+		{session.ErrFull, codes.ResourceExhausted},
+		{session.ErrDraining, codes.Unavailable},
+		{session.ErrStopped, codes.Unavailable},
+		{session.ErrAgentUnavailable, codes.Unavailable},
+		{context.Canceled, codes.Canceled},
+		{context.DeadlineExceeded, codes.DeadlineExceeded},
+	}
+	for _, known := range codeOf {
+		if errors.Is(err, known.err) {
+			return status.Error(known.code, err.Error())
+		}
+	}
+	if s, ok := status.FromError(err); ok {
+		return s.Err()
+	}
+	return status.Error(codes.Internal, "internal error") // the log has the details
+}
