@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -65,8 +66,21 @@ func (s *Server) Serve(l net.Listener) error {
 // each turn of a live call is a new one.
 func (s *Server) Drain() { s.health.Shutdown() }
 
-// Stop ends all RPCs and connections and waits for their handlers.
-func (s *Server) Stop() { s.grpc.Stop() }
+// Stop lets RPCs end until ctx does, then cuts them, and waits for their handlers.
+func (s *Server) Stop(ctx context.Context) {
+	var graceful sync.WaitGroup
+	ended := make(chan struct{})
+	graceful.Go(func() {
+		defer close(ended)
+		s.grpc.GracefulStop()
+	})
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.grpc.Stop() // ends GracefulStop, too
+	}
+	graceful.Wait()
+}
 
 type ticketKey struct{}
 

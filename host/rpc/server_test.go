@@ -110,7 +110,7 @@ func serve(t *testing.T, config session.Config) *rig {
 	t.Cleanup(func() {
 		conn.Close()
 		sessions.Stop()
-		server.Stop()
+		server.Stop(t.Context())
 		served.Wait()
 	})
 	return &rig{conn: conn, sessions: sessions, server: server, addr: l.Addr().String()}

@@ -1,0 +1,97 @@
+package admin
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+type fixed []Plugin
+
+func (f fixed) Plugins() []Plugin { return f }
+
+func serve(t *testing.T, l net.Listener) {
+	t.Helper()
+	s := NewServer(fixed{{Name: "echo", Pid: 7}})
+	var served sync.WaitGroup
+	served.Go(func() {
+		if err := s.Serve(l); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		if err := s.Stop(t.Context()); err == nil {
+			served.Wait()
+			return
+		}
+		s.http.Close()
+		served.Wait()
+	})
+}
+
+func TestHostsTakeTheNextSocket(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "admin.sock")
+	left, err := net.Listen("unix", stale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.(*net.UnixListener).SetUnlinkOnClose(false) // as after a kill
+	left.Close()
+	for n := 1; n <= 2; n++ {
+		l, a, err := ListenDefault(dir)
+		if err != nil || a != DefaultAddress(dir, n) {
+			t.Fatalf("host %d listens at %v, %v", n, a, err)
+		}
+		serve(t, l)
+		if info, err := os.Stat(a.address); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("socket has mode %v, %v", info.Mode(), err)
+		}
+		got, err := NewClient(a).Plugins(t.Context())
+		if err != nil || len(got) != 1 || got[0].Pid != 7 {
+			t.Errorf("plugins %v, %v", got, err)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, l)
+	a, err := ParseAddress(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewClient(a).get(t.Context(), "/v1/nothing", nil); err == nil || !strings.Contains(err.Error(), "/v1/nothing is not part") {
+		t.Errorf("unknown path: %v", err)
+	}
+	nobody := DefaultAddress(t.TempDir(), 1)
+	if _, err := NewClient(nobody).Plugins(t.Context()); err == nil || !strings.Contains(err.Error(), nobody.String()) {
+		t.Errorf("nobody there: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Address{"unix", file}).Listen(); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("listen on a file: %v", err)
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	tests := map[string]bool{
+		"unix:///run/x.sock": true, "127.0.0.1:9": true, "[::1]:9": true, "localhost:0": true,
+		"unix://x.sock": false, "0.0.0.0:9": false, ":9": false, "example.org:9": false, "x": false, "": false,
+	}
+	for s, good := range tests {
+		a, err := ParseAddress(s)
+		if (err == nil) != good || (good && a.String() != s) {
+			t.Errorf("%q: %v, %v", s, a, err)
+		}
+	}
+}
