@@ -116,6 +116,7 @@ func (r *RPC) Responses(ctx context.Context) iter.Seq[Response] {
 				return
 			case state == waiting:
 			case !yield(next):
+				next.Audio = next.Audio[:next.size]
 				r.takeBack(next)
 				return
 			default:

@@ -14,6 +14,10 @@ const preRoll = 300 * time.Millisecond
 // some time after their onset.
 const kept = preRoll + 700*time.Millisecond
 
+// hearing is how much audio is taken at a time, so that a minute in one message
+// is heard like one that comes as it is spoken.
+const hearing = 100 * time.Millisecond
+
 // speech follows the caller's audio: where it stands in time, and where someone
 // speaks. All times are the audio's own; the clock only places a new RPC's audio
 // behind the pause since the last.
@@ -30,6 +34,7 @@ type speech struct {
 	fed     int64         // samples given to the endpointer
 	origin  time.Duration // position of sample originAt
 	anchor  int64
+	half    []byte // the first byte of a sample whose second has not come
 	recent  []byte // the last audio, up to now
 	endedAt time.Duration
 }
@@ -59,7 +64,7 @@ func (s *speech) setFormat(f audio.Format) error {
 	if err != nil {
 		return err
 	}
-	s.format, s.decoder, s.recent = f, decoder, s.recent[:0]
+	s.format, s.decoder, s.recent, s.half = f, decoder, s.recent[:0], nil
 	return nil
 }
 
@@ -68,9 +73,22 @@ func (s *speech) place(now time.Duration, rpc rpcID) {
 	if rpc == s.rpc {
 		return
 	}
-	s.rpc = rpc
+	s.rpc, s.half = rpc, nil
 	s.now = max(s.now, now)
 	s.origin, s.anchor = s.now, s.fed
+}
+
+// whole returns the samples that are complete with data, and keeps half a one.
+func (s *speech) whole(data []byte) []byte {
+	if len(s.half) > 0 {
+		data = append(s.half, data...)
+		s.half = nil
+	}
+	n := len(data) / s.format.BytesPerSample() * s.format.BytesPerSample()
+	if n < len(data) {
+		s.half = append([]byte(nil), data[n:]...)
+	}
+	return data[:n:n]
 }
 
 // listen takes audio and returns the edges of speech in it.
@@ -96,9 +114,7 @@ func (s *speech) at(sample int64) time.Duration {
 
 // since returns the recent audio from a position on, and where it begins.
 func (s *speech) since(from time.Duration) (time.Duration, []byte) {
-	size := s.format.BytesPerSample()
-	n := s.format.Bytes(max(0, s.now-from)) / size * size
-	n = min(n, len(s.recent)/size*size)
+	n := min(s.format.Bytes(max(0, s.now-from)), len(s.recent))
 	return s.now - s.format.Duration(n), s.recent[len(s.recent)-n:]
 }
 
@@ -119,10 +135,19 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 		return
 	}
 	s.speech.place(now, rpc)
+	for data := s.speech.whole(q.Audio); len(data) > 0 && !r.ended; {
+		n := min(len(data), s.speech.format.Bytes(hearing))
+		s.hear(now, rpc, data[:n:n])
+		data = data[n:]
+	}
+}
+
+// hear takes a short piece of audio.
+func (s *state) hear(now time.Duration, rpc rpcID, data []byte) {
 	from := s.speech.now
-	edges := s.speech.listen(q.Audio)
-	if s.traits.Audio == AllAudio || (input && s.traits.Audio == Utterances) {
-		s.tellAt(from, CallerAudio{Data: q.Audio})
+	edges := s.speech.listen(data)
+	if s.traits.Audio == AllAudio || (s.traits.Audio == Utterances && s.answering(rpc)) {
+		s.tellAt(from, CallerAudio{Data: data})
 	}
 	for _, edge := range edges {
 		s.edge(now, rpc, edge)

@@ -1,0 +1,130 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/byova-host/byova-host/internal/lane"
+)
+
+// outbox is an RPC whose session only collects what it is told.
+func outbox() *RPC {
+	return newRPC(&Session{mailbox: lane.NewMailbox[input](), done: make(chan struct{})}, 1)
+}
+
+func chunk(prompt uint64, bytes int) Response {
+	return Response{Type: Chunk, Audio: make([]byte, bytes), prompt: prompt, cost: 2 * bytes}
+}
+
+func TestChunks(t *testing.T) {
+	tests := []struct {
+		name string
+		fill func(r *RPC)
+		want []int // bytes of each chunk; 0 for another response
+	}{
+		{"waiting audio becomes one chunk", func(r *RPC) { r.push(chunk(1, 160)); r.push(chunk(1, 160)) }, []int{320}},
+		{"too little waits", func(r *RPC) { r.push(chunk(1, 99)) }, nil},
+		{"too little grows", func(r *RPC) { r.push(chunk(1, 99)); r.push(chunk(1, 1)) }, []int{100}},
+		{"the end of a prompt is padded", func(r *RPC) { r.push(chunk(1, 40)); r.seal() }, []int{100}},
+		{"a FINAL seals", func(r *RPC) { r.push(chunk(1, 40)); r.push(Response{Type: Final}) }, []int{100, 0}},
+		{"the end of the RPC seals", func(r *RPC) { r.push(chunk(1, 40)); r.end(nil) }, []int{100}},
+		{"prompts are not mixed", func(r *RPC) { r.push(chunk(1, 160)); r.push(chunk(2, 200)) }, []int{160, 200}},
+		{"sealed audio does not grow", func(r *RPC) { r.push(chunk(1, 160)); r.seal(); r.push(chunk(1, 200)) }, []int{160, 200}},
+		{"the largest chunk", func(r *RPC) { r.push(chunk(1, 65536+65536+500)) }, []int{65536, 65536, 500}},
+		{"dropped audio does not leave", func(r *RPC) { r.push(chunk(1, 160)); r.push(chunk(2, 160)); r.drop(1) }, []int{160}},
+		{"all dropped but the FINAL", func(r *RPC) { r.push(chunk(1, 160)); r.push(Response{Type: Final}); r.drop(0) }, []int{0}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := outbox()
+				test.fill(r)
+				ctx, cancel := context.WithCancel(t.Context())
+				var got []int
+				go func() {
+					for response := range r.Responses(ctx) {
+						got = append(got, len(response.Audio))
+					}
+				}()
+				synctest.Wait()
+				cancel()
+				synctest.Wait()
+				if !slices.Equal(got, test.want) {
+					t.Errorf("sent %v, want %v", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestCostReturnsWhole holds that each byte of audio is accounted for once,
+// whether it left, was cut into chunks, dropped or left over at the end.
+func TestCostReturnsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := outbox()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for range r.Responses(ctx) {
+			}
+		}()
+		total := 0
+		for i, n := range []int{160, 40, 200000, 7, 30} {
+			r.push(chunk(uint64(i/2), n))
+			total += n
+			if i == 2 {
+				r.drop(0)
+			}
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		cost, size := 0, 0
+		for _, in := range r.session.mailbox.Take(nil) {
+			cost, size = cost+in.cost, size+in.bytes
+		}
+		if cost != 2*total || size != total {
+			t.Errorf("%d bytes and %d credit came back, want %d and %d", size, cost, total, 2*total)
+		}
+	})
+}
+
+func TestPaddingIsSilence(t *testing.T) {
+	r := outbox()
+	r.push(Response{Type: Chunk, Audio: []byte{1, 2, 3}})
+	r.end(nil)
+	for response := range r.Responses(t.Context()) {
+		want := append([]byte{1, 2, 3}, bytes.Repeat([]byte{0xff}, 97)...)
+		if !bytes.Equal(response.Audio, want) {
+			t.Errorf("padded to %v", response.Audio)
+		}
+	}
+}
+
+// TestReceiveWaits holds the bound on caller audio that nobody has heard yet.
+func TestReceiveWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := outbox()
+		q := &Request{Kind: Audio, Audio: make([]byte, maxUnheard/2)}
+		received := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for range 5 {
+				r.Receive(ctx, q)
+				received++
+			}
+		}()
+		synctest.Wait()
+		if received != 2 {
+			t.Fatalf("%d requests were taken, want 2", received)
+		}
+		r.heard(len(q.Audio))
+		synctest.Wait()
+		if received != 3 {
+			t.Errorf("%d requests were taken after one was heard, want 3", received)
+		}
+		cancel()
+	})
+}
