@@ -1,0 +1,46 @@
+# What a developer needs. Everything is built with Go alone; `make test` uses the
+# race detector where a C compiler is found, and says so where not.
+
+GO      ?= go
+PLUGINS := $(notdir $(wildcard plugins/*))
+SCALE   ?= 1
+
+.PHONY: build demo test bench fuzz proto lint fmt cross clean
+
+## build: the host and the bundled plugins, in bin/
+build:
+	$(GO) build -o bin/ ./cmd/byova-host
+	$(GO) build -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
+
+## demo: a spoken call against echo; leaves recordings/demo.wav
+demo: build
+	./examples/demo.sh
+
+## test: everything
+test:
+	./internal/run-tests.sh
+
+## bench: audio through host and plugin, against the same in the host
+bench:
+	$(GO) run ./internal/bench
+
+## fuzz: each fuzz target for FUZZTIME
+fuzz:
+	./internal/run-fuzz.sh
+
+## proto: the code below proto/
+proto:
+	$(GO) run ./internal/protogen
+
+## lint: what a reviewer would say first
+lint:
+	./internal/run-lint.sh
+
+## cross: the host and the plugins for the other systems
+cross:
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+
+## clean: what was built
+clean:
+	rm -rf bin recordings
