@@ -1,0 +1,154 @@
+package audio
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// tone is a sine of the given frequency and amplitude.
+func tone(hertz float64, rate, n int, amplitude float64) []int16 {
+	pcm := make([]int16, n)
+	for i := range pcm {
+		pcm[i] = int16(math.RoundToEven(amplitude * math.Sin(2*math.Pi*hertz*float64(i)/float64(rate))))
+	}
+	return pcm
+}
+
+func resample(t *testing.T, from, to int, pcm []int16) []int16 {
+	t.Helper()
+	r, err := NewResampler(from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Flush(r.Resample(nil, pcm))
+}
+
+// A tone of the telephone band comes out as the tone that was meant, at the
+// moment that was meant.
+func TestResampleKeepsTones(t *testing.T) {
+	pairs := []struct {
+		from, to int
+		least    float64 // dB of signal to everything else
+	}{
+		{8000, 16000, 84}, {16000, 8000, 84}, {8000, 24000, 84}, {24000, 8000, 84},
+		{48000, 8000, 84}, {22050, 8000, 84}, {44100, 8000, 84}, {11025, 8000, 84},
+		{12345, 8000, 75}, // 1600 phases, so between two of the table
+	}
+	for _, p := range pairs {
+		for _, hertz := range []float64{440, 1000, 2000, 3000, 3300} {
+			got := resample(t, p.from, p.to, tone(hertz, p.from, p.from, 20000))
+			if len(got) != p.to {
+				t.Fatalf("%d to %d: one second is %d samples", p.from, p.to, len(got))
+			}
+			var signal, wrong float64
+			for i := p.to / 10; i < p.to*9/10; i++ {
+				want := 20000 * math.Sin(2*math.Pi*hertz*float64(i)/float64(p.to))
+				signal += want * want
+				wrong += (want - float64(got[i])) * (want - float64(got[i]))
+			}
+			snr := 10 * math.Log10(signal/wrong)
+			t.Logf("%5d to %5d, %4.0f Hz: SNR %.1f dB", p.from, p.to, hertz, snr)
+			if snr < p.least {
+				t.Errorf("%d to %d, %.0f Hz: SNR %.1f dB, want %.0f", p.from, p.to, hertz, snr, p.least)
+			}
+		}
+	}
+}
+
+// A tone above the new band must not come back as another one inside it.
+func TestResampleRemovesAliases(t *testing.T) {
+	t.Parallel()
+	for _, from := range []int{11025, 16000, 22050, 24000, 44100, 48000} {
+		for hertz := 4150.0; hertz < float64(from)/2-100; hertz += 937 {
+			got := resample(t, from, 8000, tone(hertz, from, from, 20000))
+			level := 20 * math.Log10(rms(got[800:7200])/(20000/math.Sqrt2)+1e-9)
+			if level > -80 {
+				t.Errorf("%d to 8000: %.0f Hz comes through at %.1f dB", from, hertz, level)
+			}
+		}
+	}
+}
+
+func TestResamplePieces(t *testing.T) {
+	for _, p := range [][2]int{{16000, 8000}, {8000, 8000}, {44100, 8000}, {8000, 48000}, {47999, 8000}} {
+		pcm := pcmNoise(3001)
+		whole := resample(t, p[0], p[1], pcm)
+		if want := (len(pcm)*p[1] + p[0] - 1) / p[0]; len(whole) != want {
+			t.Errorf("%v: %d samples become %d, want %d", p, len(pcm), len(whole), want)
+		}
+		r, err := NewResampler(p[0], p[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // Flush makes it new
+			var pieces []int16
+			for i, size := 0, 1; i < len(pcm); i, size = i+size, size%200+7 {
+				pieces = r.Resample(pieces, pcm[i:min(len(pcm), i+size)])
+			}
+			if pieces = r.Flush(pieces); !slices.Equal(pieces, whole) {
+				t.Errorf("%v: pieces give another result", p)
+			}
+		}
+	}
+}
+
+func pcmNoise(n int) []int16 {
+	r := seeded("pcm noise", n)
+	pcm := make([]int16, n)
+	for i := range pcm {
+		pcm[i] = int16(r.IntN(1 << 16))
+	}
+	return pcm
+}
+
+func TestResampleClips(t *testing.T) {
+	square := make([]int16, 8000)
+	for i := range square {
+		square[i] = math.MaxInt16
+		if i/8%2 == 1 {
+			square[i] = math.MinInt16
+		}
+	}
+	for i, s := range resample(t, 8000, 16000, square)[1000:15000] {
+		if want := i / 16 % 2; abs(int(s)) > 20000 && (s > 0) != ((i+1000)/16%2 == 0) {
+			t.Fatalf("sample %d wrapped round to %d (half period %d)", i, s, want)
+		}
+	}
+}
+
+func TestResamplerRates(t *testing.T) {
+	for _, p := range [][2]int{{0, 8000}, {8000, 0}, {7999, 8000}, {8000, 48001}, {-1, 8000}} {
+		if _, err := NewResampler(p[0], p[1]); err == nil {
+			t.Errorf("%v was accepted", p)
+		}
+	}
+}
+
+func TestFiltersAreBounded(t *testing.T) {
+	for rate := 8001; rate < 8001+2*maxShared; rate++ {
+		if _, err := NewResampler(rate, 8000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filters.Lock()
+	defer filters.Unlock()
+	if n := len(filters.made); n > maxShared {
+		t.Errorf("%d filters are kept", n)
+	}
+}
+
+func BenchmarkResample16kTo8k(b *testing.B) { benchmarkResample(b, 16000) }
+func BenchmarkResample24kTo8k(b *testing.B) { benchmarkResample(b, 24000) }
+
+func benchmarkResample(b *testing.B, from int) {
+	r, err := NewResampler(from, 8000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	frame, out := pcmNoise(from/50), []int16(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		out = r.Resample(out[:0], frame)
+	}
+}
