@@ -31,10 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bot is an agent in memory: it greets with 1 s of sound and repeats keys as
 // that many bytes of them; the key 0 transfers.
-type bot struct {
-	mu   sync.Mutex
-	sink map[string]session.Sink
-}
+type bot struct{}
 
 func (b *bot) List(context.Context, string) ([]session.AgentInfo, error) {
 	return []session.AgentInfo{{ID: "bot", Name: "Bot"}, {ID: "other", Name: "Other"}}, nil

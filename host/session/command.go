@@ -212,13 +212,16 @@ func set[T comparable](old *T, wish T) {
 	}
 }
 
+// keys are those of a telephone.
+const keys = "0123456789*#ABCD"
+
 func terminator(old byte, wish string) (byte, error) {
 	switch {
 	case wish == "":
 		return old, nil
 	case wish == "none":
 		return 0, nil
-	case len(wish) == 1 && strings.Contains("0123456789*#ABCD", wish):
+	case len(wish) == 1 && strings.Contains(keys, wish):
 		return wish[0], nil
 	default:
 		return 0, fmt.Errorf(`terminator %q is not a key: want 0-9, *, #, A-D or "none"`, wish)

@@ -12,7 +12,7 @@ import (
 
 // lock opens a file and locks it until it is closed or the process ends.
 func lock(path string, wait bool) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a path of our own making
 	if err != nil {
 		return nil, err
 	}
