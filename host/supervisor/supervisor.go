@@ -105,7 +105,6 @@ func (s *Supervisor) launch(ctx context.Context, config Config, p Plugin) error 
 			s.first = a.GetId()
 		}
 	}
-	r.log.Info("plugin started", "version", about.GetVersion(), "sdk", about.GetSdk(), "path", p.Path)
 	return nil
 }
 

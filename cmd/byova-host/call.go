@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/byova-host/byova-host/examples/speech"
+	"github.com/byova-host/byova-host/internal/audio"
+	"github.com/byova-host/byova-host/internal/caller"
+)
+
+type callCmd struct {
+	Addr  string `default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"The server to call (${default})."`
+	Agent string `placeholder:"ID" help:"The virtual agent to ask for (the server's default one)."`
+	Org   string `placeholder:"ID" help:"The customer organisation that calls (one that does not exist)."`
+
+	Audio string `xor:"say" type:"existingfile" placeholder:"FILE.wav" help:"What the caller says, as WAV of any kind (a bundled sample)."`
+	DTMF  string `name:"dtmf" xor:"say" placeholder:"DIGITS" help:"Keys that the caller presses instead: 0-9, A-D, * and #."`
+
+	Record string `placeholder:"OUT.wav" help:"Record the call: the caller left, the bot right."`
+	JSON   bool   `name:"json" help:"Print JSON lines, the verdict last."`
+
+	TLS       bool   `name:"tls" help:"Use TLS and trust the system's authorities. The next three imply it."`
+	CA        string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust the authorities in this PEM file instead."`
+	Cert      string `and:"pair" type:"existingfile" placeholder:"FILE" help:"Present this certificate (PEM)."`
+	Key       string `and:"pair" type:"existingfile" placeholder:"FILE" help:"The certificate's private key (PEM)."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"Present the data source token in this file, read again for each RPC."`
+
+	Calls    int           `default:"1" placeholder:"N" help:"Place as many calls at once and print a summary."`
+	Rate     float64       `placeholder:"R" help:"Begin at most so many calls a second (no limit)."`
+	Duration time.Duration `placeholder:"D" help:"Place one call after the other on each of the N lines for so long."`
+	Limit    time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
+}
+
+// Help explains the command beyond its flags.
+func (*callCmd) Help() string {
+	return "Plays Webex against any BYOVA server: waits for the greeting, speaks or presses keys, waits for the answer and hangs up. " +
+		"Prints what went over the wire, then which rules of the contract the server kept and broke. " +
+		"Exit code 0 when no rule was broken, 1 when one was or the call could not be played to its end."
+}
+
+// Run places the calls. An error means that not all was well with them, or that
+// none could be placed; the output has the details.
+func (c *callCmd) Run(ctx context.Context, out io.Writer) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	if c.Calls != 1 || c.Duration != 0 {
+		return c.load(ctx, o, out)
+	}
+	return c.one(ctx, o, out)
+}
+
+// one places a single call and prints all about it.
+func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err error) {
+	if c.Record != "" { // before the call, which would be lost if this failed after it
+		file, err := os.OpenFile(c.Record, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("record the call: %w", err)
+		}
+		file.Close()
+		o.Record = true
+	}
+	timeline := caller.NewTimeline(out)
+	if c.JSON {
+		timeline = caller.NewJSONLines(out)
+	}
+	o.Log = timeline.Log
+	result, err := caller.Run(ctx, o)
+	if err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	if err := timeline.Close(); err != nil {
+		return fmt.Errorf("print the call: %w", err)
+	}
+	if c.Record != "" {
+		if err := os.WriteFile(c.Record, result.Recording, 0o600); err != nil {
+			return fmt.Errorf("record the call: %w", err)
+		}
+	}
+	show := result.Print
+	if c.JSON {
+		show = result.PrintJSON
+	}
+	if err := show(out); err != nil {
+		return fmt.Errorf("print the verdict: %w", err)
+	}
+	return verdict(result)
+}
+
+// verdict is nil when all was well.
+func verdict(r *caller.Result) error {
+	if r.OK() {
+		return nil
+	}
+	var bad []string
+	for _, f := range r.Verdict.With(caller.Broken) {
+		bad = append(bad, f.Rule)
+	}
+	switch broken := strings.Join(bad, ", "); {
+	case r.Failure == nil:
+		return fmt.Errorf("call: the server broke %s", broken)
+	case broken == "":
+		return fmt.Errorf("call: %w", r.Failure)
+	default:
+		return fmt.Errorf("call: %w; the server broke %s", r.Failure, broken)
+	}
+}
+
+// load places many calls and prints a summary.
+func (c *callCmd) load(ctx context.Context, o caller.Options, out io.Writer) error {
+	if c.Record != "" {
+		return usageError{"call: --record is for a single call"}
+	}
+	if c.Calls < 1 || c.Calls > caller.MaxCalls || c.Rate < 0 || c.Duration < 0 {
+		return usageError{fmt.Sprintf("call: want 1 to %d calls, and neither --rate nor --duration below zero", caller.MaxCalls)}
+	}
+	summary, err := caller.Load(ctx, caller.LoadOptions{Call: o, Calls: c.Calls, Rate: c.Rate, Duration: c.Duration})
+	if err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	show := summary.Print
+	if c.JSON {
+		show = summary.PrintJSON
+	}
+	if err := show(out); err != nil {
+		return fmt.Errorf("print the summary: %w", err)
+	}
+	if !summary.AllOK() {
+		return fmt.Errorf("call: %d of %d calls were not ok", summary.Calls-summary.OK, summary.Calls)
+	}
+	return nil
+}
+
+// options turns the flags into a call.
+func (c *callCmd) options() (caller.Options, error) {
+	if c.Limit <= 0 {
+		return caller.Options{}, usageError{fmt.Sprintf("call: --limit %v: want more than nothing", c.Limit)}
+	}
+	o := caller.Options{Addr: c.Addr, Agent: c.Agent, Org: c.Org, Limit: c.Limit}
+	say, err := c.say()
+	if err != nil {
+		return o, err
+	}
+	o.Steps = []caller.Step{caller.WaitAnswer(), say, caller.WaitAnswer(), caller.HangUp()}
+	if err := o.Validate(); err != nil {
+		return o, usageError{"call: " + err.Error()}
+	}
+	if o.TLS, err = c.tlsConfig(); err != nil {
+		return o, err
+	}
+	if c.TokenFile != "" {
+		o.Token = c.token
+	}
+	return o, nil
+}
+
+// say is what the caller does between the greeting and hanging up.
+func (c *callCmd) say() (caller.Step, error) {
+	if c.DTMF != "" {
+		return caller.Press(c.DTMF), nil
+	}
+	name, file := "the bundled sample", speech.Hello
+	if c.Audio != "" {
+		var err error
+		if file, err = os.ReadFile(c.Audio); err != nil {
+			return caller.Step{}, usageError{fmt.Sprintf("call: read what to say: %v", err)}
+		}
+		name = c.Audio
+	}
+	wav, err := audio.ParseWAV(file)
+	if err != nil {
+		return caller.Step{}, usageError{fmt.Sprintf("call: say %s: %v", name, err)}
+	}
+	muLaw, err := wav.MuLaw8k()
+	if err != nil {
+		return caller.Step{}, usageError{fmt.Sprintf("call: say %s: %v", name, err)}
+	}
+	return caller.Say(muLaw), nil
+}
+
+// tlsConfig is nil for a call without TLS.
+func (c *callCmd) tlsConfig() (*tls.Config, error) {
+	if !c.TLS && c.CA == "" && c.Cert == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, usageError{fmt.Sprintf("call: read the authorities: %v", err)}
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usageError{fmt.Sprintf("call: --ca %s: no PEM certificate in it", c.CA)}
+		}
+	}
+	if c.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, usageError{fmt.Sprintf("call: load --cert %s and --key %s: %v", c.Cert, c.Key, err)}
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// token reads the file anew, because tokens are renewed while calls are up.
+func (c *callCmd) token(context.Context) (string, error) {
+	b, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("%s is empty", c.TokenFile)
+	}
+	return strings.TrimPrefix(token, "Bearer "), nil
+}

@@ -1,0 +1,61 @@
+// Package caller plays Webex Contact Center: it places a call against any
+// voice virtual agent server (BYOVA) the way Webex does, records what the
+// caller would have heard, and judges the server by the rules of the contract.
+//
+// Run places one call. One goroutine owns the call's state and its media
+// clock; each RPC has a sender and a receiver, and Run returns only after all
+// of them have ended. On every tick of the clock (20 ms unless set) one frame
+// of the caller's line is captured and one frame of the prompts is played, so
+// the two sides of a recording share one time axis. Queues are bounded: a
+// server that does not read for ten seconds, or that sends more than ten
+// minutes ahead of playback, fails the call.
+//
+// What happens is told in entries: Options.Log receives each as it happens and
+// Judge reads the same list afterwards, so a verdict never knows more than the
+// timeline shows. NewTimeline prints entries for people, NewJSONLines for
+// programs. Audio content is never part of an entry, only its length. Digits
+// are: they are the tester's own input.
+//
+// # JSON lines
+//
+// Each entry is one object. Times and lengths are in milliseconds, with
+// fractions; at_ms counts from the opening of the first RPC. Fields that say
+// nothing are left out. New fields and kinds may be added.
+//
+//	at_ms       when
+//	rpc         ordinal of the RPC in the call, from 1
+//	kind        open          an RPC was opened
+//	            event         an input event was sent: event
+//	            keys          a finished entry was sent: digits
+//	            audio         a stretch of audio was sent: audio_ms, speech
+//	            half_close    Webex has nothing more to send on this RPC
+//	            cancel        Webex gave the RPC up, or could not open it: text
+//	            response      the server sent a message: response
+//	            end           the RPC ended: status, text
+//	            speech_start  the caller's speech began to be sent
+//	            speech_end    ... and ended
+//	            key           the caller pressed a key: digits
+//	            interrupt     the rest of this RPC's answer is dropped
+//	            play_start    a prompt of this RPC began to play
+//	            play_end      ... and has been played: audio_ms
+//	            play_cut      ... was cut: audio_ms played, dropped_ms not
+//	            note          something worth knowing: text
+//	response    type (FINAL, PARTIAL, CHUNK), prompts, events, input_mode,
+//	            input_handling_config (true when present)
+//	prompts     bytes, audio_ms, barge_in, text, uri, wav (true when so),
+//	            flaw (why a WAV prompt would not play)
+//
+// The last line is the verdict:
+//
+//	kind        verdict
+//	ok          no rule broken and the call was played to its end
+//	conversation_id  of the call
+//	failure     why the call could not be played to its end
+//	kept, not_seen   lists of rule numbers
+//	broken, warned   lists of rule, name, evidence (rpc, at_ms, text)
+//	first_audio_ms   for each answer: from the end of the input to its audio
+//
+// A load run prints one object instead: kind load, calls, ok, failed,
+// first_audio_p50_ms, first_audio_p99_ms, broken (calls by rule), failures
+// (calls by reason).
+package caller

@@ -1,0 +1,141 @@
+package caller
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// Defaults of Options.
+const (
+	DefaultAddr  = "127.0.0.1:50051"
+	DefaultOrg   = "00000000-0000-4000-8000-00000000d3e0" // an organisation that cannot exist
+	DefaultLimit = 60 * time.Second
+)
+
+// Options describes one call. The zero value of a field means its default.
+type Options struct {
+	Addr string            // host:port; default DefaultAddr
+	TLS  *tls.Config       // nil: without TLS
+	Dial []grpc.DialOption // further options of the connection, for tests
+
+	Agent          string // virtual agent; empty asks for the default one
+	Org            string // default DefaultOrg
+	ConversationID string // default a random UUID
+	Language       string // default en-US
+
+	// Token gives the data source token of one RPC; nil sends none. It is
+	// asked for each RPC because tokens rotate during calls.
+	Token func(context.Context) (string, error)
+
+	Steps []Step
+
+	FrameMillis    int           // caller audio in one message, 10 to 200 ms; default 20
+	LineNoise      int           // peak of the noise on a silent line, in 16-bit steps; default 8, negative none
+	OmitFormat     bool          // leave encoding and rate unset in audio, as Webex may
+	AllowPartial   bool          // tell the server that PARTIAL answers are welcome
+	KeepTerminator bool          // include the key that ends an entry in dtmf_input
+	Cancel         bool          // at hang-up cancel the open RPCs instead of half-closing them
+	EndAfterFinish bool          // send SESSION_END also after the server ended the call
+	KeyGap         time.Duration // between two keys pressed; default 200 ms
+	Pause          time.Duration // between an answer and what the caller does next; default 500 ms
+	Limit          time.Duration // of the whole call; default DefaultLimit
+	Limits         Limits        // of what the server takes
+
+	Record bool        // make Result.Recording
+	Log    func(Entry) // told of each entry as it happens, by the goroutine of Run; may be nil
+}
+
+// Limits are the times a server is judged by. Zero means the default.
+type Limits struct {
+	StartMin      time.Duration // least from the onset of speech to START_OF_INPUT; default 60 ms
+	StartMax      time.Duration // most; default 400 ms
+	EndMax        time.Duration // from the end of speech to END_OF_INPUT; default 1 s
+	FirstResponse time.Duration // from the end of the input to the first answer, a warning; default 2 s
+	Interrupted   time.Duration // from an interruption to the completion of that answer; default 2 s
+	Complete      time.Duration // from the half-close or the last message to completion; default 10 s
+	AllowPartial  bool          // PARTIAL answers were asked for; Run sets it
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.StartMin, 60*time.Millisecond)
+	setDefault(&l.StartMax, 400*time.Millisecond)
+	setDefault(&l.EndMax, time.Second)
+	setDefault(&l.FirstResponse, 2*time.Second)
+	setDefault(&l.Interrupted, 2*time.Second)
+	setDefault(&l.Complete, 10*time.Second)
+	return l
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+// withDefaults fills o in and says what cannot be used.
+func (o Options) withDefaults() (Options, error) {
+	setDefault(&o.Addr, DefaultAddr)
+	setDefault(&o.Org, DefaultOrg)
+	if o.ConversationID == "" {
+		o.ConversationID = newUUID()
+	}
+	setDefault(&o.Language, "en-US")
+	setDefault(&o.FrameMillis, 20)
+	setDefault(&o.LineNoise, 8)
+	setDefault(&o.KeyGap, 200*time.Millisecond)
+	setDefault(&o.Pause, 500*time.Millisecond)
+	setDefault(&o.Limit, DefaultLimit)
+	o.Limits = o.Limits.withDefaults()
+	o.Limits.AllowPartial = o.AllowPartial
+	if o.Log == nil {
+		o.Log = func(Entry) {}
+	}
+	if o.FrameMillis < 10 || o.FrameMillis > 200 {
+		return o, fmt.Errorf("frame of %d ms is outside 10 to 200", o.FrameMillis)
+	}
+	if o.KeyGap < 0 || o.Pause < 0 || o.Limit < 0 {
+		return o, errors.New("a time of the call is negative")
+	}
+	for i, step := range o.Steps {
+		if err := step.validate(); err != nil {
+			return o, fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	return o, nil
+}
+
+// Validate says what cannot be used, without placing a call.
+func (o Options) Validate() error {
+	_, err := o.withDefaults()
+	return err
+}
+
+// dial makes the connection; nothing is sent before it is used.
+func (o Options) dial() (*grpc.ClientConn, error) {
+	creds := insecure.NewCredentials()
+	if o.TLS != nil {
+		creds = credentials.NewTLS(o.TLS)
+	}
+	options := append([]grpc.DialOption{grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig()}, o.Dial...)
+	conn, err := grpc.NewClient(o.Addr, options...)
+	if err != nil {
+		return nil, fmt.Errorf("use address %q: %w", o.Addr, err)
+	}
+	return conn, nil
+}
+
+// newUUID is a random (version 4) UUID, which is what Webex uses as ids.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,173 @@
+package caller
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTimeline reads a short call as people do.
+func TestTimeline(t *testing.T) {
+	var b strings.Builder
+	timeline := NewTimeline(&b)
+	s := &server{greeting: tone(500*time.Millisecond, 440)}
+	inBubble(t, s, Options{Steps: []Step{WaitAnswer(), Press("0#"), WaitAnswer()}, Log: timeline.Log}, func(t *testing.T, r *Result) {
+		if err := timeline.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := r.Print(&b); err != nil {
+			t.Error(err)
+		}
+	})
+	want := `+0.000s   rpc1   -> open
++0.000s   rpc1   -> SESSION_START
++0.060s   rpc1   -> half-close
++0.060s   rpc1   <- 3 CHUNK, 0.50 s audio
++0.060s   rpc1   <- FINAL, INPUT_VOICE_DTMF, configuration
++0.060s   rpc1   <- completed
++0.080s   rpc1   .. prompt plays
++0.580s   rpc1   .. prompt played, 0.50 s
++0.580s   rpc2   -> open
++1.100s   caller .. key 0
++1.100s   rpc2   -> audio 0.54 s silence
++1.100s   rpc2   -> START_OF_DTMF
++1.100s   rpc2   -> half-close
++1.100s   rpc2   <- completed
++1.300s   caller .. key #
++1.300s   rpc3   -> open
++1.300s   rpc3   -> keys "0"
++1.300s   rpc3   -> half-close
++1.300s   rpc3   <- 2 CHUNK, 0.30 s audio
++1.300s   rpc3   <- FINAL, TRANSFER_TO_AGENT
++1.300s   rpc3   <- completed
++1.320s   rpc3   .. prompt plays
++1.620s   rpc3   .. prompt played, 0.30 s
+kept     R2 R3 R8 R9 R12 R20 R22 R25 R26 R27 R29 R31 R33 R41 R46 R47 R50 R54 R56
+not seen R15 R16 R17 R21 R23 R24 R39 R42 R48
+answer   first audio after 0 ms
+answer   first audio after 0 ms
+verdict  ok: 19 rules kept, 0 broken, 9 not seen, in 1.6 s
+`
+	if got := b.String(); got != want {
+		t.Errorf("timeline:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestJSONLines holds the names that programs read.
+func TestJSONLines(t *testing.T) {
+	var b bytes.Buffer
+	lines := NewJSONLines(&b)
+	inBubble(t, &server{}, Options{Steps: spoken, Log: lines.Log, ConversationID: "c1"}, func(t *testing.T, r *Result) {
+		if err := errors.Join(lines.Close(), r.PrintJSON(&b)); err != nil {
+			t.Error(err)
+		}
+	})
+	want := map[string]string{
+		"event":    `{"at_ms":0,"rpc":1,"kind":"event","event":"SESSION_START"}`,
+		"response": `{"at_ms":60,"rpc":1,"kind":"response","response":{"type":"CHUNK","prompts":[{"bytes":1600,"audio_ms":200}]}}`,
+		"end":      `{"at_ms":60,"rpc":1,"kind":"end","status":"OK"}`,
+		"play_end": `{"at_ms":380,"rpc":1,"kind":"play_end","audio_ms":300}`,
+		"audio":    `{"at_ms":900,"rpc":2,"kind":"audio","audio_ms":540}`,
+	}
+	var last struct {
+		Kind   string
+		OK     bool
+		Broken []any
+		Kept   []string
+		NotSee []string  `json:"not_seen"`
+		ID     string    `json:"conversation_id"`
+		First  []float64 `json:"first_audio_ms"`
+	}
+	seen := map[string]bool{}
+	for s := bufio.NewScanner(&b); s.Scan(); {
+		if err := json.Unmarshal(s.Bytes(), &last); err != nil {
+			t.Fatalf("%v in %s", err, s.Text())
+		}
+		if line, ok := want[last.Kind]; ok && !seen[last.Kind] && s.Text() != line {
+			t.Errorf("got  %s\nwant %s", s.Text(), line)
+		}
+		seen[last.Kind] = true
+	}
+	for kind := range want {
+		if !seen[kind] {
+			t.Errorf("no line of kind %s", kind)
+		}
+	}
+	if last.Kind != "verdict" || !last.OK || last.Broken == nil || len(last.Kept) < 10 || len(last.NotSee) == 0 || last.ID != "c1" || len(last.First) != 2 {
+		t.Errorf("last line %+v, want a verdict", last)
+	}
+}
+
+// TestTimelineKeepsError holds that a full disk is noticed.
+func TestTimelineKeepsError(t *testing.T) {
+	full := errors.New("disk full")
+	timeline := NewTimeline(failing{full})
+	timeline.Log(Entry{Kind: Opened, RPC: 1})
+	timeline.Log(Entry{Kind: Opened, RPC: 2})
+	if err := timeline.Close(); err != full {
+		t.Errorf("Close = %v, want %v", err, full)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestLoad plays many calls at once, then one after the other.
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name   string
+		server *server
+		load   LoadOptions
+		calls  int
+		ok     int
+		took   time.Duration // at least
+	}{
+		{"at once", &server{}, LoadOptions{Calls: 60}, 60, 60, 0},
+		{"at a rate", &server{}, LoadOptions{Calls: 10, Rate: 2}, 10, 10, 4500 * time.Millisecond},
+		{"for a time", &server{}, LoadOptions{Calls: 2, Duration: 10 * time.Second}, 0, 0, 10 * time.Second},
+		{"against a server that fails", &server{serve: fails(inputIsSessionEnd)}, LoadOptions{Calls: 5}, 5, 0, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test.load.Call = Options{Addr: "passthrough:///server", Dial: dial(t, test.server), Steps: spoken}
+				began := time.Now()
+				sum, err := Load(t.Context(), test.load)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took < test.took || took > test.took+10*time.Second {
+					t.Errorf("took %v, want %v and the length of a call", took, test.took)
+				}
+				if test.calls > 0 && (sum.Calls != test.calls || sum.OK != test.ok) || test.calls == 0 && (sum.Calls < 6 || !sum.AllOK()) {
+					t.Errorf("%d calls, %d ok, broken %v, failures %v", sum.Calls, sum.OK, sum.Broken, sum.Failures)
+				}
+				if test.ok == 0 && test.calls > 0 && sum.Broken["R48"] != test.calls {
+					t.Errorf("broken %v, want R48 in %d calls", sum.Broken, test.calls)
+				}
+				if len(sum.FirstAudio) != 2*sum.Calls || sum.Percentile(1) < sum.Percentile(0) {
+					t.Errorf("%d first audios for %d calls", len(sum.FirstAudio), sum.Calls)
+				}
+				var b strings.Builder
+				if err := errors.Join(sum.Print(&b), sum.PrintJSON(&b)); err != nil || !strings.Contains(b.String(), `"kind":"load"`) {
+					t.Errorf("summary %q, %v", b.String(), err)
+				}
+			})
+		})
+	}
+}
+
+// TestLoadOfNothing refuses runs that make no sense.
+func TestLoadOfNothing(t *testing.T) {
+	for _, o := range []LoadOptions{{}, {Calls: MaxCalls + 1}, {Calls: 1, Rate: -1}, {Calls: 1, Duration: -1}, {Calls: 1, Call: Options{FrameMillis: 1}}} {
+		if _, err := Load(t.Context(), o); err == nil {
+			t.Errorf("Load(%+v) was accepted", o)
+		}
+	}
+}

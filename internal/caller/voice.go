@@ -1,0 +1,106 @@
+package caller
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+// pauseInside is the longest pause that belongs to one stretch of speech. A
+// server may end an utterance in a longer one without cutting the caller off.
+const pauseInside = 300 * time.Millisecond
+
+// voice is the caller's side of the line: what is being said, frame by frame.
+type voice struct {
+	size    int      // bytes in one frame
+	silence [][]byte // a second of quiet line, repeated
+	quiet   int      // next frame of silence
+	speech  []byte   // left to say
+	loud    []bool   // for each frame of speech: part of a stretch of speech
+	heard   bool     // some of the current speech was sent to the server
+}
+
+func newVoice(frame time.Duration, noise int) *voice {
+	v := &voice{size: audio.Telephone.Bytes(frame)}
+	random := rand.New(rand.NewPCG(1, 2)) // the same line in each run
+	for range max(1, int(time.Second/frame)) {
+		samples := make([]int16, v.size)
+		for i := range samples {
+			if noise > 0 {
+				samples[i] = int16(random.IntN(2*noise+1) - noise)
+			}
+		}
+		v.silence = append(v.silence, audio.EncodeMuLaw(nil, samples))
+	}
+	return v
+}
+
+// say begins to speak. The last frame is filled up with silence.
+func (v *voice) say(muLaw []byte) {
+	v.speech = append([]byte(nil), muLaw...)
+	for len(v.speech)%v.size != 0 {
+		v.speech = append(v.speech, audio.MuLawSilence)
+	}
+	v.loud, v.heard = speechFrames(v.speech, v.size), false
+}
+
+// speaking reports whether something is left to say.
+func (v *voice) speaking() bool { return len(v.speech) > 0 }
+
+// still is a frame of a quiet line.
+func (v *voice) still() []byte {
+	v.quiet = (v.quiet + 1) % len(v.silence)
+	return v.silence[v.quiet]
+}
+
+// frame is what the line carries during one tick, and whether it is speech.
+// The caller must not change it.
+func (v *voice) frame() (frame []byte, speech bool) {
+	if !v.speaking() {
+		return v.still(), false
+	}
+	frame, v.speech = v.speech[:v.size], v.speech[v.size:]
+	speech, v.loud = v.loud[0], v.loud[1:]
+	return frame, speech
+}
+
+// speechFrames finds the frames that hold speech, so that a server is judged by
+// what was said and not by where a file begins and ends. A frame counts within
+// 35 dB of the loudest and above -55 dBov; short pauses count as speech.
+func speechFrames(muLaw []byte, size int) []bool {
+	levels := make([]float64, 0, len(muLaw)/size)
+	top := math.Inf(-1)
+	var samples []int16
+	for ; len(muLaw) >= size; muLaw = muLaw[size:] {
+		samples = audio.DecodeMuLaw(samples[:0], muLaw[:size])
+		level := dBov(samples)
+		levels, top = append(levels, level), max(top, level)
+	}
+	loud := make([]bool, len(levels))
+	last := -1
+	most := int(pauseInside / lengthOf(size))
+	for i, level := range levels {
+		if level < max(top-35, -55) {
+			continue
+		}
+		loud[i] = true
+		if last >= 0 && i-last <= most {
+			for j := last; j < i; j++ {
+				loud[j] = true
+			}
+		}
+		last = i
+	}
+	return loud
+}
+
+// dBov is the level against a full-scale square wave.
+func dBov(samples []int16) float64 {
+	var sum float64
+	for _, s := range samples {
+		sum += float64(s) * float64(s)
+	}
+	return 10 * math.Log10(sum/float64(max(1, len(samples)))/(32768*32768)+1e-12)
+}
