@@ -1,0 +1,154 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/byova-host/byova-host"
+	root   = "../.."
+)
+
+// allowed says which packages of ours each may import. A trailing /... stands
+// for everything below.
+var allowed = []struct {
+	pkg     string
+	imports []string
+}{
+	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "proto/..."}},
+	{"host", []string{"host/...", "internal/rundir"}},
+	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
+	{"host/admin", nil},
+	{"host/session", []string{"internal/audio", "internal/lane"}},
+	{"host/supervisor", []string{"host/session", "internal/pluginwire/...", "internal/audio", "proto/..."}},
+	{"internal/pluginwire/...", []string{"internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
+	{"internal/caller", []string{"internal/audio", "proto/..."}},
+	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
+	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"plugins/...", []string{"sdk/plugin"}},
+	{"examples/...", []string{"sdk/plugin"}},
+	{"internal/...", nil}, // audio, lane, layout, protogen, rundir
+	{"proto/...", []string{"proto/..."}},
+}
+
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Name       string
+	GoFiles    []string
+	Imports    []string
+}
+
+func packages(t *testing.T) (all []pkg) {
+	t.Helper()
+	list := exec.Command("go", "list", "-json=ImportPath,Dir,Name,GoFiles,Imports", "./...")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func matches(pattern, path string) bool {
+	below, all := strings.CutSuffix(pattern, "/...")
+	return path == below || (all && strings.HasPrefix(path, below+"/"))
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module+"/")
+		i := slices.IndexFunc(allowed, func(rule struct {
+			pkg     string
+			imports []string
+		}) bool {
+			return matches(rule.pkg, path)
+		})
+		if i < 0 {
+			t.Errorf("%s stands in no row of the table of packages: add it here and in docs/architecture.md", path)
+			continue
+		}
+		for _, imported := range p.Imports {
+			of, ours := strings.CutPrefix(imported, module+"/")
+			if ours && !slices.ContainsFunc(allowed[i].imports, func(pattern string) bool { return matches(pattern, of) }) {
+				t.Errorf("%s imports %s, which its row in the table of packages does not allow", path, of)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasADoc(t *testing.T) {
+	for _, p := range packages(t) {
+		if strings.HasPrefix(p.ImportPath, module+"/proto/") || len(p.GoFiles) == 0 {
+			continue // generated, or nothing but tests
+		}
+		where := "doc.go"
+		if p.Name == "main" && !slices.Contains(p.GoFiles, where) {
+			where = "main.go"
+		}
+		source, err := os.ReadFile(filepath.Join(p.Dir, where))
+		if err != nil || !regexp.MustCompile(`(?m)^// \S[^\n]*\n(//[^\n]*\n)*package `).Match(source) {
+			t.Errorf("%s: no package comment in %s (%v)", p.ImportPath, where, err)
+		}
+	}
+}
+
+// TestLinks follows the relative links of all documents.
+func TestLinks(t *testing.T) {
+	list := exec.Command("git", "ls-files", "*.md")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Skipf("not a git checkout: %v", err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	for _, file := range strings.Fields(string(out)) {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range link.FindAllSubmatch(text, -1) {
+			target := string(found[1])
+			if strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, target)
+			}
+		}
+	}
+}
+
+// TestReadmeShowsTheFirstPlugin holds the README's code equal to the example.
+func TestReadmeShowsTheFirstPlugin(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(root, "examples/first-plugin/main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := source[bytes.Index(source, []byte("package main")):]
+	if !bytes.Contains(readme, bytes.TrimSpace(code)) {
+		t.Error("README.md does not show examples/first-plugin/main.go as it is")
+	}
+}
