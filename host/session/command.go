@@ -15,9 +15,7 @@ func (s *state) command(now time.Duration, c Command) {
 		s.drop(now, c)
 		return
 	}
-	if s.due.answer != never {
-		s.due.answer = now + s.limits.answer // the bot is at work
-	}
+	s.atWork(now)
 	switch body := c.Body.(type) {
 	case Accepted:
 	case StartPrompt:
@@ -131,10 +129,18 @@ func (s *state) flushWaiting(rpc rpcID, r *rpcState) {
 func (s *state) settle(now time.Duration, in input) {
 	if in.kind == left {
 		s.play.left(now, in.prompt, in.bytes)
+		s.atWork(now) // a bot may wait for a slow network
 	} else {
 		s.play.taken(in.prompt, in.bytes)
 	}
 	s.repay(now, in.cost)
+}
+
+// atWork gives a bot that owes an answer its whole time again.
+func (s *state) atWork(now time.Duration) {
+	if s.due.answer != never {
+		s.due.answer = now + s.limits.answer
+	}
 }
 
 // repay returns credit to the bot, in portions.

@@ -183,9 +183,9 @@ func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	if r == nil || r.taken || r.ended {
 		return // still the same input, or input that is over
 	}
+	input := s.input // what holds for this input, which opening the turn may end
 	t := s.openTurn(now, rpc, BySpeech)
 	t.speechAt = at
-	input := s.input
 	s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
 	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
 	if s.traits.Audio == Utterances {

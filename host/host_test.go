@@ -1,0 +1,93 @@
+//go:build unix
+
+package host
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
+
+	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/internal/caller"
+)
+
+// TestFiftyCalls: all complete with a clean verdict; after them the host has as
+// many goroutines as before, the plugin has no calls, and when the host has
+// ended nothing of it is left.
+func TestFiftyCalls(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir, err := os.MkdirTemp("", "hf") // short, for the sockets in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	echo := filepath.Join(dir, "echo")
+	if out, err := exec.Command("go", "build", "-o", echo, "../plugins/echo").CombinedOutput(); err != nil {
+		t.Fatalf("build echo: %v\n%s", err, out)
+	}
+
+	stop, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	lines, out := io.Pipe()
+	go func() {
+		ended <- Run(stop, t.Context(), Config{
+			Listen: "127.0.0.1:0", Plugins: []string{echo},
+			Log: hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn}),
+		}, out)
+	}()
+	line, err := bufio.NewReader(lines).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := func(calls int) {
+		t.Helper()
+		summary, err := caller.Load(t.Context(), caller.LoadOptions{Calls: calls, Call: caller.Options{
+			Addr: strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), Org: "org", Agent: "echo",
+			Steps: []caller.Step{caller.WaitAnswer(), caller.Press("12"), caller.WaitAnswer(), caller.HangUp()},
+		}})
+		if err != nil || !summary.AllOK() {
+			t.Fatalf("%d calls: %v, %+v", calls, err, summary)
+		}
+	}
+	desk := admin.NewClient(admin.DefaultAddress(filepath.Join(dir, "byova-host"), 1))
+	settled := func() (goroutines, calls int) {
+		t.Helper()
+		plugins, err := desk.Plugins(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runtime.NumGoroutine(), plugins[0].Sessions
+	}
+
+	place(1)
+	before, _ := settled()
+	place(50)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(10 * time.Second); ; {
+		goroutines, calls := settled()
+		if goroutines <= before && calls == 0 {
+			break
+		}
+		select {
+		case <-tick.C: // connections of the callers are still closing
+		case <-deadline:
+			t.Fatalf("%d goroutines, before the calls %d; %d calls at the plugin", goroutines, before, calls)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
