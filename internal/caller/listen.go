@@ -50,13 +50,11 @@ func (c *call) openListening() {
 
 // stopListening half-closes the listening RPC: its input is complete, or no
 // longer wanted.
-func (c *call) stopListening() *rpc {
-	r := c.listen
-	c.listen = nil
-	if r != nil {
-		c.halfClose(r)
+func (c *call) stopListening() {
+	if c.listen != nil {
+		c.halfClose(c.listen)
 	}
-	return r
+	c.listen = nil
 }
 
 // speak sends what the caller's line carried since the last tick.

@@ -147,8 +147,8 @@ func TestReadmeShowsTheFirstPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := source[bytes.Index(source, []byte("package main")):]
-	if !bytes.Contains(readme, bytes.TrimSpace(code)) {
+	_, code, found := bytes.Cut(source, []byte("package main"))
+	if !found || !bytes.Contains(readme, bytes.TrimSpace(code)) {
 		t.Error("README.md does not show examples/first-plugin/main.go as it is")
 	}
 }
