@@ -1,0 +1,90 @@
+package pluginwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// SettingsError says what the plugin finds wrong with its settings.
+type SettingsError struct{ Fields []*pluginv1.FieldError }
+
+func (e *SettingsError) Error() string {
+	said := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		said[i] = field.Message
+		if field.Field != "" {
+			said[i] = field.Field + ": " + field.Message
+		}
+	}
+	return "its settings: " + strings.Join(said, "; ")
+}
+
+// explain turns the error that the start ended with into what a person needs to
+// know: often the process has ended, and the error is only an echo of that.
+func (s *start) explain(caller, limited context.Context, err error) error {
+	if bad, ok := errors.AsType[*SettingsError](err); ok {
+		return bad
+	}
+	if caller.Err() != nil {
+		return fmt.Errorf("given up while waiting for %s: %w", s.step, context.Cause(caller))
+	}
+	passed, first, problem := s.child.filter.found()
+	switch {
+	case problem != nil:
+		return problem
+	case limited.Err() != nil:
+		return s.tooLate(passed, first)
+	case s.Pid() == 0: // it was never started, and the path is named already
+		if bad, ok := errors.AsType[*os.PathError](err); ok && bad.Op == "fork/exec" {
+			return fmt.Errorf("execute it: %w", bad.Err)
+		}
+		return fmt.Errorf("prepare its start: %w", err)
+	case !passed && s.child.outlived.Load():
+		return errors.New("it closed its output without a handshake, is it a byova plugin?")
+	case isLoss(err) && s.child.exitedWithin(readOn):
+		how := s.child.exit()
+		if passed {
+			return fmt.Errorf("it ended while the host waited for %s: %s", s.step, how)
+		}
+		return fmt.Errorf("it ended without a handshake, is it a byova plugin? %s", how)
+	case status.Code(err) == codes.Unimplemented:
+		return fmt.Errorf("it does not serve %s of %s", s.step, pluginv1.Plugin_ServiceDesc.ServiceName)
+	default:
+		return fmt.Errorf("%s: %s", s.step, reason(err))
+	}
+}
+
+func (s *start) tooLate(passed bool, first string) error {
+	limit := s.config.StartTimeout
+	switch {
+	case passed:
+		return fmt.Errorf("%s was not answered within the start limit of %v", s.step, limit)
+	case first != "":
+		return fmt.Errorf("no handshake within the start limit of %v, is it a byova plugin? its output begins %q", limit, first)
+	default:
+		return fmt.Errorf("no handshake within the start limit of %v, is it a byova plugin? it printed nothing", limit)
+	}
+}
+
+// isLoss reports whether the error may come of the process's end. An answer of
+// the plugin's own does not.
+func isLoss(err error) bool {
+	s, ok := status.FromError(err)
+	return !ok || s.Code() == codes.Unavailable || s.Code() == codes.Canceled
+}
+
+// reason is the message without gRPC's frame around it.
+func reason(err error) string {
+	if s, ok := status.FromError(err); ok {
+		return s.Message()
+	}
+	return err.Error()
+}

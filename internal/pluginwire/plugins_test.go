@@ -1,0 +1,285 @@
+//go:build unix
+
+package pluginwire_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	goplugin "github.com/hashicorp/go-plugin"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	"github.com/byova-host/byova-host/internal/pluginwire"
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+	"github.com/byova-host/byova-host/sdk/plugin"
+)
+
+// The test binary is every plugin of the tests as well: the first argument says
+// which, because a plugin gets no variables of ours.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		if run := plugins[os.Args[1]]; run != nil {
+			run()
+			return
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var plugins = map[string]func(){
+	"plugin-good":       func() { serve() },
+	"plugin-settings":   func() { serve() },
+	"plugin-exits":      func() { fmt.Fprintln(os.Stderr, "no licence file"); os.Exit(3) },
+	"plugin-panics":     func() { panic("no licence file") },
+	"plugin-garbage":    func() { fmt.Println("hello, this is no handshake " + strings.Repeat("x", 1000)) },
+	"plugin-prattles":   func() { fmt.Println("ready to serve"); select {} },
+	"plugin-silent":     func() { hang() },
+	"plugin-closes":     func() { os.Stdout.Close(); hang() },
+	"plugin-version":    func() { handshake("2", "unix", "/none"); hang() },
+	"plugin-netrpc":     func() { fmt.Println("1|1|unix|/none|netrpc|"); hang() },
+	"plugin-plain":      func() { fmt.Println("1|1|unix|/none|grpc|"); hang() },
+	"plugin-unanswered": unanswered,
+	"plugin-liar":       func() { handshake("1", "unix", "/none"); os.Exit(4) },
+	"plugin-noservice":  noService,
+	"plugin-chatty":     func() { fmt.Print("starting... 3"); serve() },
+	"plugin-stdout":     func() { go flood(os.Stdout); serve() },
+	"plugin-stderr":     func() { go flood(os.Stderr); serve() },
+	"plugin-family":     family,
+	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { select {} }) },
+	"plugin-limited":    limited,
+	"plugin-duplex":     func() { plugin.Serve(plugin.CallFunc(duplex)) },
+	"plugin-host":       host,
+	"plugin-env":        func() { fmt.Fprintln(os.Stderr, strings.Join(os.Environ(), " ")); os.Exit(1) },
+}
+
+func hang() { _, _ = io.Copy(io.Discard, os.Stdin); select {} }
+
+func handshake(version, network, address string) {
+	certificate, err := wire.NewCertificate()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("1|%s|%s|%s|grpc|%s\n", version, network, address,
+		base64.RawStdEncoding.EncodeToString(certificate.Certificate[0]))
+}
+
+// unanswered takes the connection and says nothing on it.
+func unanswered() {
+	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "s")
+	if _, err := net.Listen("unix", path); err != nil {
+		panic(err)
+	}
+	handshake("1", "unix", path)
+	select {}
+}
+
+type nothing struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
+
+func (nothing) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error { return nil }
+func (nothing) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, nil
+}
+
+// noService is a plugin of go-plugin, but of another program. It leaves the
+// certificates to go-plugin, as a plugin in another language may.
+func noService() {
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig:  wire.Handshake(),
+		VersionedPlugins: map[int]goplugin.PluginSet{1: {wire.SetName: nothing{}}},
+		GRPCServer:       goplugin.DefaultGRPCServer,
+	})
+}
+
+// limitedServer takes two calls a stream. It answers each call's start with the
+// number of the stream.
+type limitedServer struct {
+	pluginv1.UnimplementedPluginServer
+	streams atomic.Int64
+}
+
+func (*limitedServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	return &pluginv1.DescribeResponse{Name: "limited", MaxCallsPerStream: 2}, nil
+}
+
+func (*limitedServer) Configure(context.Context, *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
+	return &pluginv1.ConfigureResponse{}, nil
+}
+
+func (*limitedServer) ListAgents(context.Context, *pluginv1.ListAgentsRequest) (*pluginv1.ListAgentsResponse, error) {
+	return &pluginv1.ListAgentsResponse{}, nil
+}
+
+func (s *limitedServer) Attach(rpc grpc.BidiStreamingServer[pluginv1.EventBatch, pluginv1.CommandBatch]) error {
+	number := s.streams.Add(1)
+	for {
+		batch, err := rpc.Recv()
+		if err != nil {
+			return nil
+		}
+		answers := &pluginv1.CommandBatch{}
+		for _, e := range batch.Events {
+			c := &pluginv1.Command{Call: e.Call}
+			if ping := e.GetPing(); ping != nil {
+				c.Body = &pluginv1.Command_Pong{Pong: &pluginv1.Pong{Id: ping.Id}}
+			} else {
+				c.Body = &pluginv1.Command_Custom{Custom: &pluginv1.CustomEvent{Name: fmt.Sprint("stream ", number)}}
+			}
+			if e.GetDtmf() != nil {
+				return nil // ends the stream with its calls on it
+			}
+			answers.Commands = append(answers.Commands, c)
+		}
+		if err := rpc.Send(answers); err != nil {
+			return err
+		}
+	}
+}
+
+func limited() {
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: wire.Handshake(), VersionedPlugins: wire.Plugins(&limitedServer{}),
+		GRPCServer: goplugin.DefaultGRPCServer,
+	})
+}
+
+// host is a host that the test kills. It says its plugin's number.
+func host() {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	p, err := pluginwire.Launch(context.Background(), pluginwire.Config{
+		Name: "orphan", Path: path, Args: []string{"plugin-family"}, Dir: os.Args[2],
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(p.Pid(), p.Agents()[0].Id)
+	select {}
+}
+
+// flood writes to a file that the process began with.
+func flood(f *os.File) {
+	line := []byte(strings.Repeat("x", 100) + "\n")
+	long := []byte(strings.Repeat("y", 200<<10))
+	for {
+		for range 1000 {
+			f.Write(line)
+		}
+		f.Write(long)
+	}
+}
+
+// family leaves a child behind that has left the group and holds stderr open.
+func family() {
+	child := exec.Command("sleep", "1000")
+	child.Stderr = os.Stderr
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	serveAgents([]plugin.Agent{{ID: fmt.Sprint(child.Process.Pid)}})
+}
+
+func serve()                                                         { serveAgents([]plugin.Agent{{ID: "one"}, {ID: "two", Name: "Second"}}) }
+func serveAgents(agents []plugin.Agent)                              { bot(agents, configure).Serve() }
+func serveConfigured(c func(context.Context, plugin.Settings) error) { bot(nil, c).Serve() }
+
+func bot(agents []plugin.Agent, configure func(context.Context, plugin.Settings) error) plugin.Plugin {
+	return plugin.Plugin{
+		Name: "tester", Version: "1.2.3", Agents: agents, Configure: configure,
+		Audio: plugin.AudioAll, Handler: plugin.CallFunc(obey),
+	}
+}
+
+func configure(_ context.Context, settings plugin.Settings) error {
+	var want struct {
+		Voice string `json:"voice"`
+		Speed int    `json:"speed"`
+	}
+	if err := settings.Decode(&want); err != nil {
+		return err
+	}
+	if want.Voice == "none" {
+		return errors.Join(&plugin.FieldError{Field: "voice", Message: "no such voice"},
+			&plugin.FieldError{Field: "speed", Message: "too slow"})
+	}
+	return nil
+}
+
+// obey plays the caller's audio back, and does what the keys say.
+func obey(ctx context.Context, call *plugin.Call) error {
+	for {
+		event, err := call.Next(ctx)
+		if err != nil {
+			return nil
+		}
+		switch e := event.(type) {
+		case plugin.AudioInputEvent:
+			if err := call.Play(ctx, e.Audio, plugin.PromptOptions{}); err != nil {
+				return err
+			}
+		case plugin.DTMFInputEvent:
+			switch e.Digits {
+			case "1":
+				return errors.New("as the caller wished")
+			case "2":
+				panic("as the caller wished")
+			case "3":
+				fmt.Println("printed by the author")
+				call.Log().Warn("logged by the author", "count", 7)
+			case "4":
+				burst(call)
+			case "5":
+				fmt.Fprintln(os.Stderr, "dying now")
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			case "6":
+				call.Custom(0, "bad \xff", nil)
+			}
+			call.Custom(0, "did "+e.Digits, nil)
+		}
+	}
+}
+
+// duplex plays the caller's audio back in one prompt, as a bridge does.
+func duplex(ctx context.Context, call *plugin.Call) error {
+	prompt, err := call.Prompt(ctx, plugin.Format{}, plugin.PromptOptions{})
+	if err != nil {
+		return err
+	}
+	for {
+		event, err := call.Next(ctx)
+		if err != nil {
+			return nil
+		}
+		if e, ok := event.(plugin.AudioInputEvent); ok {
+			if _, err := prompt.Write(e.Audio.Data); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// burst sends many commands at once and says when the last one is on its way.
+func burst(call *plugin.Call) {
+	for i := range 500 {
+		if err := call.Custom(0, fmt.Sprint(i), nil); err != nil {
+			return
+		}
+	}
+}

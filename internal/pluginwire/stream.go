@@ -1,0 +1,141 @@
+package pluginwire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/byova-host/byova-host/internal/audio"
+	"github.com/byova-host/byova-host/internal/lane"
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// stream is one Attach stream and the calls on it.
+type stream struct {
+	process *Process
+	rpc     grpc.BidiStreamingClient[pluginv1.EventBatch, pluginv1.CommandBatch]
+	sender  *lane.Sender[*pluginv1.Event]
+	control *lane.Lane[*pluginv1.Event] // call 0
+	single  bool                        // ends with its last call
+
+	mu    sync.Mutex
+	calls map[uint64]*Call
+	ended bool // takes no more calls
+}
+
+// openStream attaches. The stream's goroutines are waited for by the process.
+func (p *Process) openStream(single bool) (*stream, error) {
+	rpc, err := p.rpc.Attach(p.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("attach: %w", err)
+	}
+	s := &stream{
+		process: p, rpc: rpc, single: single,
+		sender: lane.NewSender[*pluginv1.Event](), calls: map[uint64]*Call{},
+	}
+	s.control = s.sender.Open(wire.Events(audio.Telephone))
+	p.streams.Go(s.send)
+	p.streams.Go(s.receive)
+	return s, nil
+}
+
+// send writes batches until the stream breaks or is closed after its last call.
+func (s *stream) send() {
+	var batch pluginv1.EventBatch
+	err := s.sender.Run(s.rpc.Context(), func(events []*pluginv1.Event) error {
+		batch.Events = events
+		return s.rpc.Send(&batch)
+	})
+	if err == nil {
+		_ = s.rpc.CloseSend() // the reader sees what comes of it
+	} else if !errors.Is(err, io.EOF) && s.rpc.Context().Err() == nil {
+		s.process.lose(fmt.Errorf("send events: %w", err))
+	} // io.EOF: the reader has the reason
+}
+
+// receive hands commands to their calls until the stream has been read to its
+// end, and only then tells the calls that are left.
+func (s *stream) receive() {
+	var err error
+	for {
+		var batch *pluginv1.CommandBatch
+		if batch, err = s.rpc.Recv(); err != nil {
+			break
+		}
+		for _, command := range batch.Commands {
+			s.dispatch(command)
+		}
+	}
+	s.sender.Close()
+	s.mu.Lock()
+	expected := s.ended && len(s.calls) == 0
+	s.ended = true
+	s.mu.Unlock()
+	if expected {
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the plugin ended the stream")
+	}
+	s.process.lose(err)
+	<-s.process.judged
+	s.mu.Lock()
+	left := slices.Collect(maps.Values(s.calls))
+	clear(s.calls)
+	s.mu.Unlock()
+	for _, c := range left {
+		c.sink.Lost(s.process.Err())
+	}
+}
+
+func (s *stream) dispatch(command *pluginv1.Command) {
+	if command.Call == 0 {
+		if pong := command.GetPong(); pong != nil {
+			s.process.heart.answered(pong.Id)
+		}
+		return
+	}
+	s.mu.Lock()
+	c := s.calls[command.Call]
+	s.mu.Unlock()
+	if c == nil {
+		s.process.late.Add(1)
+		return
+	}
+	c.sink.Command(command)
+}
+
+// open puts a call on the stream if it has room for one.
+func (s *stream) open(number uint64, sink Sink, most int) *Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || most > 0 && len(s.calls) >= most {
+		return nil
+	}
+	c := &Call{stream: s, number: number, sink: sink}
+	c.lane = s.sender.Open(wire.Events(audio.Telephone))
+	s.calls[number] = c
+	return c
+}
+
+// forget takes a call off the stream.
+func (s *stream) forget(c *Call) {
+	s.mu.Lock()
+	delete(s.calls, c.number)
+	last := s.single && !s.ended && len(s.calls) == 0
+	if last {
+		s.ended = true
+	}
+	s.mu.Unlock()
+	s.process.audioLost.Add(c.Dropped())
+	if last {
+		s.process.retire(s)
+		s.sender.Close()
+	}
+}

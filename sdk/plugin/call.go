@@ -1,0 +1,270 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+
+	hclog "github.com/hashicorp/go-hclog"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/byova-host/byova-host/internal/lane"
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// longestStack is how much of a panic's stack goes to the host.
+const longestStack = 8 << 10
+
+// Call is one call. Its commands may be used concurrently; Next may not.
+type Call struct {
+	number uint64
+	info   Info
+	log    hclog.Logger
+	inbox  *lane.Inbox[*pluginv1.Event]
+	out    *lane.Lane[*pluginv1.Command]
+	ctx    context.Context // ends with the call
+	cancel context.CancelCauseFunc
+
+	// Of the goroutine that calls Next.
+	formatIn Format
+	taken    []*pluginv1.Event
+	given    int // of taken
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and made anew, when what is below changes
+	credit  int           // bytes of audio that the host still takes
+	open    map[uint64]struct{}
+	prompts uint64
+	refs    uint64
+	left    bool // a transfer or an end was sent
+	over    bool // nothing can be sent any more
+}
+
+// newCall makes a call of its first event.
+func newCall(parent context.Context, e *pluginv1.Event, out *lane.Lane[*pluginv1.Command], log hclog.Logger) *Call {
+	start := e.GetStart()
+	c := &Call{
+		number:  e.Call,
+		info:    infoFromWire(start),
+		inbox:   lane.NewInbox(wire.Events(wire.Format(start.GetFormatIn()))),
+		out:     out,
+		changed: make(chan struct{}),
+		credit:  int(start.GetCredit()),
+		open:    map[uint64]struct{}{},
+	}
+	c.formatIn = c.info.FormatIn
+	c.log = log.With("session", c.info.SessionID)
+	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(parent))
+	return c
+}
+
+// Info is what is known of the call from its start.
+func (c *Call) Info() Info { return c.info }
+
+// Log is the call's log: its lines carry the session. Never log what the caller
+// said or pressed.
+func (c *Call) Log() hclog.Logger { return c.log }
+
+// Next returns the call's next event, in order, and waits for it until ctx ends.
+// After SessionEndEvent it returns io.EOF. Events that came before ctx ended are
+// still returned.
+func (c *Call) Next(ctx context.Context) (Event, error) {
+	for {
+		if event, err := c.next(); event != nil || err != nil {
+			return event, err
+		}
+		select {
+		case <-c.inbox.Ready():
+		case <-ctx.Done():
+			// The end of the call ends ctx too, and its last event comes first.
+			if event, err := c.next(); event != nil || err != nil {
+				return event, err
+			}
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// next returns an event that waits, io.EOF after the last one, or nothing.
+func (c *Call) next() (Event, error) {
+	for {
+		if c.given == len(c.taken) {
+			clear(c.taken)
+			closed := c.inbox.Closed() // asked first: nothing comes after it
+			c.taken, c.given = c.inbox.Take(c.taken[:0]), 0
+			if len(c.taken) == 0 {
+				if closed {
+					return nil, io.EOF
+				}
+				return nil, nil
+			}
+		}
+		e := c.taken[c.given]
+		c.given++
+		if event := c.convert(e); event != nil {
+			return event, nil
+		}
+	}
+}
+
+// observe takes from an event what commands depend on, before the handler gets to
+// see it: a handler that waits in Play takes no events.
+func (c *Call) observe(e *pluginv1.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch body := e.Body.(type) {
+	case *pluginv1.Event_Credit:
+		c.credit += int(body.Credit.GetBytes())
+	case *pluginv1.Event_TurnStarted:
+		c.open[body.TurnStarted.GetTurn()] = struct{}{}
+	case *pluginv1.Event_TurnEnded:
+		delete(c.open, body.TurnEnded.GetTurn())
+	default:
+		return
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// deliver hands an event to the handler. It is called by the demultiplexer and
+// never blocks.
+func (c *Call) deliver(e *pluginv1.Event) {
+	c.observe(e)
+	if e.GetCredit() != nil {
+		return
+	}
+	// ErrClosed: the handler has returned, and needs nothing more.
+	if err := c.inbox.Push(e); errors.Is(err, lane.ErrFull) {
+		c.fail(errors.New("the handler does not take its events"))
+	}
+}
+
+// end makes e the call's last event. Commands are refused first: a handler that
+// has seen the end may return.
+func (c *Call) end(e *pluginv1.Event) {
+	c.refuse()
+	_ = c.inbox.Push(e)
+	c.inbox.Close()
+	c.cancel(ErrCallEnded)
+}
+
+// stop refuses further commands and ends the call's context.
+func (c *Call) stop(cause error) {
+	c.refuse()
+	c.cancel(cause)
+}
+
+func (c *Call) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.over = true
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+}
+
+// run serves the call and tells the host when the handler gives up.
+func (c *Call) run(h Handler) {
+	defer c.out.Close()
+	defer c.stop(ErrCallEnded)
+	defer c.inbox.Close()
+	err := c.serve(h)
+	c.mu.Lock()
+	left, over := c.left, c.over
+	c.mu.Unlock()
+	_, panicked := errors.AsType[*panicError](err)
+	switch {
+	case panicked:
+		c.fail(err)
+	case over && err != nil && !errors.Is(err, ErrCallEnded) && !errors.Is(err, context.Canceled) && !errors.Is(err, io.EOF):
+		c.log.Warn("handler ended with an error after its call", "error", err)
+	case over, err == nil && left:
+	case err == nil:
+		c.fail(errors.New("the handler returned while the call was up"))
+	default:
+		c.fail(err)
+	}
+}
+
+func (c *Call) serve(h Handler) (err error) {
+	defer recoverInto(&err)
+	return h.ServeCall(c.ctx, c)
+}
+
+// recoverInto turns a panic into an error of this call alone.
+func recoverInto(err *error) {
+	if v := recover(); v != nil {
+		stack := debug.Stack()
+		*err = &panicError{value: v, stack: stack[:min(len(stack), longestStack)]}
+	}
+}
+
+// fail gives the call back to the host.
+func (c *Call) fail(err error) {
+	failed := &pluginv1.Failed{Message: err.Error()}
+	if p, ok := errors.AsType[*panicError](err); ok {
+		failed.Stack = string(p.stack)
+		c.log.Error("handler panicked", "panic", p.value, "stack", failed.Stack)
+	} else {
+		c.log.Error("handler failed", "error", err)
+	}
+	_ = c.command(&pluginv1.Command{Body: &pluginv1.Command_Failed{Failed: failed}})
+	c.stop(err)
+}
+
+// leave sends a command after which the handler may return.
+func (c *Call) leave(command *pluginv1.Command) error {
+	if err := c.command(command); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.left = true
+	c.mu.Unlock()
+	return nil
+}
+
+// command sends anything but audio. It never blocks.
+func (c *Call) command(command *pluginv1.Command) error {
+	command.Call = c.number
+	// One command that cannot be written would end the stream of all calls.
+	if _, err := proto.Marshal(command); err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.closed(command.Turn); err != nil {
+		return err
+	}
+	c.refs++
+	command.Ref = c.refs
+	return c.push(command)
+}
+
+// closed says why commands of a turn cannot be sent, if so. It needs the lock.
+func (c *Call) closed(turn uint64) error {
+	if c.over {
+		return ErrCallEnded
+	}
+	if _, ok := c.open[turn]; turn != 0 && !ok {
+		return ErrTurnEnded
+	}
+	return nil
+}
+
+// push queues a command. Under the lock, so that what one goroutine sends after
+// another keeps that order.
+func (c *Call) push(command *pluginv1.Command) error {
+	err := c.out.Push(command)
+	if errors.Is(err, lane.ErrClosed) {
+		return ErrCallEnded
+	}
+	if err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	return nil
+}

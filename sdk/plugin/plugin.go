@@ -1,0 +1,160 @@
+package plugin
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// sdkVersion is what the host's log shows of this package.
+const sdkVersion = "byova-host/sdk/plugin 0.1.0"
+
+// Handler is a bot's part in a call. ServeCall is called once for each call, and
+// for many calls at the same time. Ctx ends, with ErrCallEnded as its cause, when
+// the call does. An error that is returned while the call is up, or a panic, makes
+// the host take over the call; so does returning nil before the call was ended or
+// transferred.
+type Handler interface {
+	ServeCall(ctx context.Context, call *Call) error
+}
+
+// CallFunc is a Handler made of one function, which reads the call's events
+// itself. It gets all of the caller's audio unless Plugin.Audio says otherwise.
+type CallFunc func(ctx context.Context, call *Call) error
+
+// ServeCall calls f.
+func (f CallFunc) ServeCall(ctx context.Context, call *Call) error { return f(ctx, call) }
+
+// Agent is a virtual agent as an administrator sees it in Control Hub.
+type Agent struct {
+	ID         string
+	Name       string // empty means ID
+	Attributes map[string]string
+}
+
+// AudioWanted says how much of the caller's audio a plugin gets.
+type AudioWanted int
+
+// How much of the caller's audio a plugin gets.
+const (
+	// AudioAuto is AudioUtterances for turn functions and for Events without
+	// AudioInput, and AudioAll for the others.
+	AudioAuto AudioWanted = iota
+	// AudioUtterances is from just before speech begins to the end of input.
+	AudioUtterances
+	// AudioAll has silence as well.
+	AudioAll
+	// AudioNone suits bots that only take keys.
+	AudioNone
+)
+
+// Endpointing says who finds the start and end of speech.
+type Endpointing int
+
+// Who finds the start and end of speech.
+const (
+	// HostEndpointing is the host's own detector.
+	HostEndpointing Endpointing = iota
+	// PluginEndpointing makes it the plugin's task, with Call.Endpoint.
+	PluginEndpointing
+)
+
+// Plugin is a bot with all there is to say about it. Only Handler is needed.
+type Plugin struct {
+	// Name is shown in logs; empty means the base name of the executable.
+	Name string
+	// Version is shown in logs and lists.
+	Version string
+	// Agents are the virtual agents that this plugin serves for everybody; empty
+	// means one whose ID is Name. Call.Info tells which one was called.
+	Agents []Agent
+	// ListAgents, if set, is asked instead of Agents. An empty org asks for the
+	// agents that every organisation may use. It may be called concurrently.
+	ListAgents func(ctx context.Context, org string) ([]Agent, error)
+	// Configure, if set, gets the plugin's settings, once, before any call. What
+	// it returns keeps the plugin from starting; see FieldError. A plugin without
+	// it takes no settings.
+	Configure func(ctx context.Context, settings Settings) error
+	// Audio says how much of the caller's audio is wanted.
+	Audio AudioWanted
+	// Endpointing says who finds the start and end of speech.
+	Endpointing Endpointing
+	// Handler takes the calls.
+	Handler Handler
+}
+
+// Serve serves h with the defaults of Plugin until the host ends the process. It
+// is the last statement of main.
+func Serve(h Handler) { Plugin{Handler: h}.Serve() }
+
+// withDefaults fills in what was left out.
+func (p Plugin) withDefaults() Plugin {
+	if p.Handler == nil {
+		panic("plugin: Plugin.Handler is nil")
+	}
+	if p.Name == "" {
+		path, err := os.Executable()
+		if err != nil {
+			path = os.Args[0]
+		}
+		p.Name = strings.TrimSuffix(filepath.Base(path), ".exe")
+	}
+	if len(p.Agents) == 0 {
+		p.Agents = []Agent{{ID: p.Name}}
+	}
+	if p.Audio == AudioAuto {
+		p.Audio = wantedBy(p.Handler)
+	}
+	return p
+}
+
+func wantedBy(h Handler) AudioWanted {
+	switch h := h.(type) {
+	case HandlerFunc, turns:
+		return AudioUtterances
+	case Events:
+		return h.wanted()
+	case *Events:
+		return h.wanted()
+	default:
+		return AudioAll
+	}
+}
+
+func (p Plugin) describe() *pluginv1.DescribeResponse {
+	d := &pluginv1.DescribeResponse{
+		Name:        p.Name,
+		Version:     p.Version,
+		Sdk:         sdkVersion,
+		Endpointing: pluginv1.DescribeResponse_Endpointing(p.Endpointing),
+		Audio:       pluginv1.DescribeResponse_AudioWanted(p.Audio - AudioUtterances),
+	}
+	if _, ok := p.Handler.(HandlerFunc); ok {
+		// A turn function has nothing of a call but the turn: any process can
+		// answer the next one.
+		d.Resume = pluginv1.DescribeResponse_RESUME_STATELESS
+	}
+	return d
+}
+
+func (p Plugin) listAgents(ctx context.Context, org string) ([]*pluginv1.Agent, error) {
+	agents := p.Agents
+	if p.ListAgents != nil {
+		var err error
+		if agents, err = p.ListAgents(ctx, org); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]*pluginv1.Agent, len(agents))
+	for i, a := range agents {
+		name := a.Name
+		if name == "" {
+			name = a.ID
+		}
+		list[i] = &pluginv1.Agent{Id: a.ID, Name: name, Attributes: a.Attributes}
+	}
+	return list, nil
+}

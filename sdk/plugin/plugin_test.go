@@ -1,0 +1,161 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+func TestDescribe(t *testing.T) {
+	turn := HandlerFunc(func(context.Context, Turn, *Reply) error { return nil })
+	hear := func(context.Context, *Call, AudioInputEvent) error { return nil }
+	const (
+		utterances = pluginv1.DescribeResponse_AUDIO_UTTERANCES
+		all        = pluginv1.DescribeResponse_AUDIO_ALL
+		none       = pluginv1.DescribeResponse_AUDIO_NONE
+		stateless  = pluginv1.DescribeResponse_RESUME_STATELESS
+		fallback   = pluginv1.DescribeResponse_RESUME_NONE
+	)
+	for _, test := range []struct {
+		name   string
+		plugin Plugin
+		audio  pluginv1.DescribeResponse_AudioWanted
+		resume pluginv1.DescribeResponse_Resume
+	}{
+		{"turn function", Plugin{Handler: turn}, utterances, stateless},
+		{"turn functions with state", Plugin{Handler: Turns(func(*Call) HandlerFunc { return turn })}, utterances, fallback},
+		{"events", Plugin{Handler: Events{}}, utterances, fallback},
+		{"events that hear", Plugin{Handler: Events{AudioInput: hear}}, all, fallback},
+		{"a pointer to events", Plugin{Handler: &Events{AudioInput: hear}}, all, fallback},
+		{"primitive", Plugin{Handler: CallFunc(nil)}, all, fallback},
+		{"as the author says", Plugin{Handler: CallFunc(nil), Audio: AudioNone}, none, fallback},
+		{"as the author says, too", Plugin{Handler: turn, Audio: AudioAll}, all, stateless},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := test.plugin.withDefaults()
+			d := p.describe()
+			if d.Audio != test.audio || d.Resume != test.resume || d.Endpointing != pluginv1.DescribeResponse_ENDPOINTING_HOST {
+				t.Errorf("description = %v", d)
+			}
+			if len(p.Agents) != 1 || p.Agents[0].ID != d.Name || d.Name == "" {
+				t.Errorf("name %q, agents %v", d.Name, p.Agents)
+			}
+		})
+	}
+}
+
+func TestListAgents(t *testing.T) {
+	p := Plugin{Handler: CallFunc(nil), ListAgents: func(_ context.Context, org string) ([]Agent, error) {
+		if org == "" {
+			return nil, errors.New("catalogue is down")
+		}
+		return []Agent{{ID: org + "-1"}}, nil
+	}}
+	with(t, p, func(t *testing.T, h *fakeHost) {
+		got, err := h.client.ListAgents(t.Context(), &pluginv1.ListAgentsRequest{Org: "acme"})
+		if err != nil || len(got.Agents) != 1 || got.Agents[0].Id != "acme-1" || got.Agents[0].Name != "acme-1" {
+			t.Errorf("ListAgents = %v, %v", got, err)
+		}
+		_, err = h.client.ListAgents(t.Context(), &pluginv1.ListAgentsRequest{})
+		if err == nil || !strings.Contains(err.Error(), "list agents: catalogue is down") {
+			t.Errorf("ListAgents = %v", err)
+		}
+	})
+}
+
+func TestConfigure(t *testing.T) {
+	type settings struct {
+		Voice struct {
+			Language string `json:"language"`
+			Rate     int    `json:"rate"`
+		} `json:"voice"`
+	}
+	decode := func(_ context.Context, s Settings) error { return s.Decode(new(settings)) }
+	for _, test := range []struct {
+		name      string
+		configure func(context.Context, Settings) error
+		settings  map[string]any
+		want      string
+	}{
+		{"none wanted, none given", nil, nil, ""},
+		{"none wanted", nil, map[string]any{"b": 1, "a": 2}, "a: this plugin takes no settings; b: this plugin takes no settings"},
+		{"right", decode, map[string]any{"voice": map[string]any{"language": "de", "rate": 3}}, ""},
+		{"unknown", decode, map[string]any{"voices": 1}, "voices: is not a setting of this plugin"},
+		{"of the wrong kind", decode, map[string]any{"voice": map[string]any{"rate": "x"}}, "voice.rate: is a string, must be a int"},
+		{"any other error", func(context.Context, Settings) error { return errors.New("no network") }, nil, ": no network"},
+		{"joined", func(context.Context, Settings) error {
+			return errors.Join(&FieldError{"a", "bad"}, errors.New("worse"), &FieldError{"b", "worst"})
+		}, nil, "a: bad; : worse; b: worst"},
+		{"panic", func(context.Context, Settings) error { panic("oh") }, nil, "rpc error: code = Internal desc = panic: oh"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			with(t, Plugin{Handler: CallFunc(nil), Configure: test.configure}, func(t *testing.T, h *fakeHost) {
+				fields, err := structpb.NewStruct(test.settings)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := h.client.Configure(t.Context(), &pluginv1.ConfigureRequest{Settings: fields})
+				var said []string
+				for _, e := range resp.GetErrors() {
+					said = append(said, e.Field+": "+e.Message)
+				}
+				if err != nil {
+					said = append(said, err.Error())
+				}
+				if got := strings.Join(said, "; "); got != test.want {
+					t.Errorf("errors = %s, want %s", got, test.want)
+				}
+				if _, err := h.client.Configure(t.Context(), &pluginv1.ConfigureRequest{}); err == nil {
+					t.Error("a second Configure was taken")
+				}
+			})
+		})
+	}
+}
+
+func TestRunByHand(t *testing.T) {
+	out, err := exec.Command(os.Args[0], "serve").CombinedOutput()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 1 || !strings.Contains(string(out), "byova-host serve --plugin") {
+		t.Errorf("run by hand: %v, %s", err, out)
+	}
+}
+
+// A host that dies closes the plugin's standard input and does nothing else.
+func TestProcessEndsWithItsHost(t *testing.T) {
+	certificate, err := wire.NewCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "serve")
+	cmd.Env = append(os.Environ(), wire.CookieKey+"="+wire.CookieValue, "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PLUGIN_UNIX_SOCKET_DIR="+t.TempDir(), wire.ClientCertEnv+"="+wire.CertificatePEM(certificate))
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 4096)
+	n, err := stdout.Read(line)
+	if fields := strings.Split(string(line[:n]), "|"); err != nil || len(fields) != 6 || len(fields[5]) < 300 {
+		t.Errorf("handshake = %s, %v, want one with a certificate", line[:n], err)
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the process ended with %v", err)
+	}
+}

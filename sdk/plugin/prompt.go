@@ -1,0 +1,193 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// largestPiece is the most audio in one command: two seconds of telephone audio.
+const largestPiece = 16 << 10
+
+// PromptOptions say how a prompt plays. The zero value is what one wants most.
+type PromptOptions struct {
+	// Turn is the turn that the prompt answers; 0 for one that the bot says of
+	// its own accord. A Reply fills it in.
+	Turn uint64
+	// Uninterruptible plays the prompt to its end whatever the caller does.
+	Uninterruptible bool
+	// Hold keeps the prompt back until the turn is done.
+	Hold bool
+	// Language is that of the text, where it is not the call's.
+	Language string
+}
+
+// Prompt is something to be said that is written while it is made. It is used by
+// one goroutine at a time.
+type Prompt struct {
+	call   *Call
+	ctx    context.Context
+	turn   uint64
+	id     uint64
+	format Format
+
+	mu     sync.Mutex
+	half   []byte // the first byte of a linear16 sample
+	closed bool
+}
+
+// Prompt begins a prompt of the given format. Ctx limits how long Write waits.
+func (c *Call) Prompt(ctx context.Context, format Format, options PromptOptions) (*Prompt, error) {
+	if err := format.validate(); err != nil {
+		return nil, err
+	}
+	id, err := c.startPrompt(options, &pluginv1.Prompt{Format: format.wire()}, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Prompt{call: c, ctx: ctx, turn: options.Turn, id: id, format: format}, nil
+}
+
+// startPrompt sends the beginning of a prompt, which is all of it for a text.
+func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole bool) (uint64, error) {
+	body.BargeIn, body.Hold, body.Language = !options.Uninterruptible, options.Hold, options.Language
+	c.mu.Lock()
+	c.prompts++
+	id := c.prompts
+	c.mu.Unlock()
+	return id, c.command(&pluginv1.Command{
+		Turn: options.Turn, Prompt: id, PromptEnd: whole,
+		Body: &pluginv1.Command_PromptStart{PromptStart: body},
+	})
+}
+
+// Play plays audio to the caller. It waits while the host has enough, and returns
+// when the host has taken all of it, which is before it has been heard. It returns
+// ErrTurnEnded when its turn is closed, ErrCallEnded when the call is, and ctx's
+// cause when ctx ends. Empty audio is nothing to play and no error.
+func (c *Call) Play(ctx context.Context, audio Audio, options PromptOptions) error {
+	if err := audio.validate(); err != nil {
+		return err
+	}
+	if len(audio.Data) == 0 {
+		return nil
+	}
+	p, err := c.Prompt(ctx, audio.Format, options)
+	if err != nil {
+		return err
+	}
+	if _, err := p.write(audio.Data, true); err != nil {
+		p.abandon()
+		return err
+	}
+	return nil
+}
+
+// Say has the host speak a text. It does not wait.
+func (c *Call) Say(text string, options PromptOptions) error {
+	_, err := c.startPrompt(options, &pluginv1.Prompt{Text: text}, true)
+	return err
+}
+
+// ID is the prompt's number, as BargeInEvent and PromptDoneEvent have it and
+// Call.Clear takes it.
+func (p *Prompt) ID() uint64 { return p.id }
+
+// Write plays b after what was written before. It waits and fails as Call.Play
+// does. A sample may be split between two calls.
+func (p *Prompt) Write(b []byte) (int, error) { return p.write(b, false) }
+
+// write plays b. Last says that it ends the prompt and has whole samples.
+func (p *Prompt) write(b []byte, last bool) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return 0, errPromptClosed
+	}
+	all := b
+	if len(p.half) > 0 {
+		all = append(p.half, b...)
+	}
+	p.half = nil
+	sample := p.format.audio().BytesPerSample()
+	whole := len(all) / sample * sample
+	carried := len(all) - len(b)
+	for sent := 0; sent < whole; {
+		n, err := p.playPiece(all[sent:whole], sample, last)
+		if err != nil {
+			return max(0, sent-carried), err
+		}
+		sent += n
+	}
+	p.half = append(p.half, all[whole:]...)
+	p.closed = last
+	return len(b), nil
+}
+
+// Close ends the prompt. It is an error if half a sample is left. Closing twice is
+// fine.
+func (p *Prompt) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	err := p.call.endPrompt(p.turn, p.id)
+	if len(p.half) > 0 {
+		err = errors.Join(fmt.Errorf("close prompt: %w", halfSample(len(p.half))), err)
+	}
+	return err
+}
+
+// abandon ends a prompt that could not be written to its end. Where the turn or
+// the call has ended, the host needs no telling.
+func (p *Prompt) abandon() {
+	if err := p.Close(); err != nil {
+		p.call.log.Debug("prompt given up", "prompt", p.id, "error", err)
+	}
+}
+
+// playPiece sends as much of audio as one command and the credit allow, and
+// returns how much that was. It waits for credit.
+func (p *Prompt) playPiece(audio []byte, sample int, last bool) (int, error) {
+	c := p.call
+	for {
+		if p.ctx.Err() != nil {
+			return 0, context.Cause(p.ctx)
+		}
+		c.mu.Lock()
+		if err := c.closed(p.turn); err != nil {
+			c.mu.Unlock()
+			return 0, err
+		}
+		if n := min(len(audio), largestPiece, c.credit) / sample * sample; n > 0 {
+			c.credit -= n
+			err := c.push(&pluginv1.Command{
+				Call: c.number, Turn: p.turn, Prompt: p.id,
+				Audio:     append([]byte(nil), audio[:n]...), // the author keeps his slice
+				PromptEnd: last && n == len(audio),
+			})
+			c.mu.Unlock()
+			return n, err
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-p.ctx.Done():
+		}
+	}
+}
+
+func (c *Call) endPrompt(turn, prompt uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.closed(turn); err != nil {
+		return err
+	}
+	return c.push(&pluginv1.Command{Call: c.number, Turn: turn, Prompt: prompt, PromptEnd: true})
+}

@@ -1,0 +1,80 @@
+package plugin
+
+import (
+	"context"
+	"sync"
+)
+
+// Reply answers one turn. Its methods may be used concurrently, until the turn's
+// function returns. They fail as those of Call do: with ErrTurnEnded, which
+// ErrBargeIn is too, or with ErrCallEnded.
+type Reply struct {
+	call *Call
+	ctx  context.Context
+	turn uint64
+
+	mu   sync.Mutex
+	left bool
+}
+
+// Play plays audio, after what was played before. It waits while the host has
+// enough, and returns when the host has taken all of it, which is before it has
+// been heard. Empty audio is nothing to play and no error.
+func (r *Reply) Play(audio Audio, options ...PromptOptions) error {
+	return r.call.Play(r.ctx, audio, r.prompt(options))
+}
+
+// Say has the host speak a text.
+func (r *Reply) Say(text string, options ...PromptOptions) error {
+	return r.call.Say(text, r.prompt(options))
+}
+
+// Stream begins a prompt that is written while it is made. Close it.
+func (r *Reply) Stream(format Format, options ...PromptOptions) (*Prompt, error) {
+	return r.call.Prompt(r.ctx, format, r.prompt(options))
+}
+
+// Transfer hands the call to a person, with the reason, once what was played has
+// been heard. Return after it.
+func (r *Reply) Transfer(reason string, options ...TransferOptions) error {
+	o := last(options)
+	o.Turn = r.turn
+	return r.leave(r.call.Transfer(reason, o))
+}
+
+// End ends the call once what was played has been heard. Return after it.
+func (r *Reply) End(options ...EndOptions) error {
+	o := last(options)
+	o.Turn = r.turn
+	return r.leave(r.call.End(o))
+}
+
+// SetInput sets how the caller's next input is taken.
+func (r *Reply) SetInput(in Input) error { return r.call.SetInput(in) }
+
+// Custom triggers what the flow has prepared under that name.
+func (r *Reply) Custom(name string, metadata map[string]any) error {
+	return r.call.Custom(r.turn, name, metadata)
+}
+
+func (r *Reply) prompt(options []PromptOptions) PromptOptions {
+	o := last(options)
+	o.Turn = r.turn
+	return o
+}
+
+// leave remembers that the turn is answered by leaving the call.
+func (r *Reply) leave(err error) error {
+	if err == nil {
+		r.mu.Lock()
+		r.left = true
+		r.mu.Unlock()
+	}
+	return err
+}
+
+func (r *Reply) hasLeft() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left
+}
