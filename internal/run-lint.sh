@@ -9,10 +9,8 @@ if [ -n "$unformatted" ]; then
 fi
 go vet ./...
 go mod tidy -diff
-modern=$(go fix -diff ./cmd/... ./host/... ./internal/... ./plugins/... ./sdk/... ./examples/...)
-if [ -n "$modern" ]; then
-	echo "$modern" >&2
-	echo "run go fix ./..." >&2
+if ! go fix -diff ./cmd/... ./host/... ./internal/... ./plugins/... ./sdk/... ./examples/...; then
+	echo "run go fix on these packages" >&2
 	exit 1
 fi
 go tool -modfile=internal/tools/go.mod golangci-lint run

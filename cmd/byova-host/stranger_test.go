@@ -225,7 +225,7 @@ func TestStranger(t *testing.T) {
 		t.Fatalf("the utterance got %d responses, %v", len(got), err)
 	}
 	if echoed := audioOf(got); !bytes.Contains(echoed, words[800:len(words)-800]) {
-		t.Errorf("the words are not in the %d bytes that came back", len(echoed))
+		t.Errorf("the words are not in the %d bytes that came back: %v", len(echoed), got)
 	}
 
 	got, err = s.exchange(s.digits("c1", 5, 10, 16)) // 5, 0, and the # that ends it

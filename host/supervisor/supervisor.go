@@ -62,25 +62,28 @@ type route struct {
 
 // Start launches all plugins and returns when each has passed its checks. If one
 // does not, those before it are stopped and the error names it.
-func Start(ctx context.Context, config Config) (s *Supervisor, err error) {
-	s = &Supervisor{log: config.Log, route: map[string]*route{}}
-	defer func() {
-		if err != nil {
-			s.Stop(context.WithoutCancel(ctx))
-		}
-	}()
+func Start(ctx context.Context, config Config) (*Supervisor, error) {
+	s := &Supervisor{log: config.Log, route: map[string]*route{}}
+	if err := s.launchAll(ctx, config); err != nil {
+		s.Stop(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Supervisor) launchAll(ctx context.Context, config Config) error {
 	for _, p := range config.Plugins {
 		if slices.ContainsFunc(s.plugins, func(r *running) bool { return r.Name == p.Name }) {
-			return nil, fmt.Errorf("two plugins are named %q: give one of the files another name", p.Name)
+			return fmt.Errorf("two plugins are named %q: give one of the files another name", p.Name)
 		}
 		if err := s.launch(ctx, config, p); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.first == "" {
-		return nil, errors.New("no plugin offers a virtual agent")
+		return errors.New("no plugin offers a virtual agent")
 	}
-	return s, nil
+	return nil
 }
 
 func (s *Supervisor) launch(ctx context.Context, config Config, p Plugin) error {

@@ -22,7 +22,7 @@ const (
 // up to whole frames of 20 ms.
 type Endpointing struct {
 	// Start is how long a sound may last and still not be a beginning, however
-	// loud and voice-like, to within 5 ms. A beginning is decided 20 to 40 ms
+	// loud and voice-like, to within 5 ms. A beginning is decided 10 to 60 ms
 	// after a voice has lasted longer. Zero means DefaultStart; more than 600 ms
 	// means 600 ms.
 	Start time.Duration
@@ -73,6 +73,10 @@ const (
 	// aloneFor is how many frames after a pitch a single frame is still speech,
 	// such as the t that ends a word.
 	aloneFor = 7
+	// faintFrames is how many faint frames may follow the last firm one: a sound
+	// dying away is heard for 200 ms on a quiet line and not at all on a noisy
+	// one, and the end should be the same.
+	faintFrames = 4
 )
 
 // Endpointer finds where utterances begin and end in the audio of one call. It
@@ -93,6 +97,7 @@ type Endpointer struct {
 	stretch   int64  // where the newest stretch of sound began, in frames
 	lastLoud  int64  // end of the newest loud frame
 	lastVoice int64  // end of the newest voiced frame of the utterance
+	faint     int    // voiced frames since the last firm one
 	speaking  bool
 }
 
@@ -171,23 +176,32 @@ func bit(b bool) uint64 {
 	return 0
 }
 
-// start looks for a beginning: enough sound, and a voice in it.
+// start looks for a beginning: enough sound, and a voice in it. A sharp onset
+// gives that in no more frames than it takes, and waits for one more: too soon
+// is as wrong as too late. Where sound led up to it, that wait is over.
 func (e *Endpointer) start(dst []Edge) []Edge {
 	window := e.loud & (1<<e.startWindow - 1)
-	if e.voiced&1 == 0 || bits.OnesCount64(window) < e.startFrames {
+	since := bits.Len64(e.loud & (1<<(e.startWindow+lookBack) - 1))
+	if e.voiced&3 == 0 || bits.OnesCount64(window) < e.startFrames || since <= e.startFrames {
 		return dst
 	}
 	first := e.frames - int64(bits.Len64(window))
 	begin := max(min(e.stretch, first), first-lookBack)
-	e.speaking, e.lastVoice = true, e.frames
+	e.speaking, e.lastVoice, e.faint = true, e.frames, 0
 	return append(dst, Edge{SpeechStart, begin * frameLength, e.frames * frameLength})
 }
 
 // end looks for an end: nothing voiced for long enough. One voiced frame alone
-// counts only soon after a pitch; later a click may have made it.
+// counts only soon after a pitch; later a click may have made it. Faint ones
+// count for a short while.
 func (e *Endpointer) end(dst []Edge) []Edge {
 	if e.voiced&1 != 0 && (e.detector.voiceAge <= aloneFor || e.voiced&6 != 0) {
-		e.lastVoice = e.frames
+		if e.faint++; e.detector.firm {
+			e.faint = 0
+		}
+		if e.faint <= faintFrames {
+			e.lastVoice = e.frames
+		}
 	}
 	if e.frames-e.lastVoice < e.silentFrames {
 		return dst

@@ -6,6 +6,9 @@ import "math"
 const (
 	openAbove = 8   // dB above the floor: a sound begins
 	holdAbove = 5   // dB above the floor: it goes on
+	hissAbove = 2.5 // the same for its upper half, while speaking
+	clearPart = 23  // dB below the loudest of late: what is quieter is faint
+	fade      = 0.1 // dB in a frame by which that loudest is forgotten
 	leastOpen = -55 // dBov; nothing below is speech
 	leastHold = -58
 	halfBelow = 3 // dB that half a frame may be below that
@@ -18,6 +21,7 @@ const (
 	speechRate = 0.002 // and upwards while someone speaks
 	lowFrames  = 50    // half of the time in which a voice must fall silent once
 
+	clickAbove = 20 // dB above the floor; one frame so loud is no sign of a voice
 	vouchFor   = 15 // frames for which a voice heard vouches for what follows
 	recheck    = 4  // frames for which nobody looks again, while speaking
 	pitchRuns  = 2  // frames in a row with pitch that make a voice; one keeps it up
@@ -30,54 +34,78 @@ const (
 // detector tells a voice from the noise of a line, one frame at a time. Sound
 // counts when it rises above a tracked noise floor, and it is a voice when it
 // had pitch a moment ago: breath, clicks and a louder line have none.
+//
+// While someone speaks it also listens for hiss, the band above 2 kHz. The s or
+// f that ends a word is weak, but there it meets the least of a line's noise.
 type detector struct {
 	highPass biquad
+	hissPass biquad
 	lowPass  [2]biquad
 	history  [pitchReach]float32 // the last 60 ms between 180 and 800 Hz
 
-	floor    float64 // dBov
-	taught   int     // frames learned from, up to learning
-	lowAge   int     // frames since the last look at the lowest level
-	lowest   float64 // level of the quietest frame since then
-	lowPast  float64 // and of the quietest in the time before
-	open     bool    // the last frame was above the floor
-	pitched  int     // frames in a row with pitch
-	voiceAge int     // frames since that made a voice
+	floor    noiseFloor // of the band above 180 Hz
+	hiss     noiseFloor // of the band above 2 kHz
+	taught   int        // frames learned from, up to learning
+	lowAge   int        // frames since the last look at the lowest levels
+	peak     float64    // dBov; the loudest of late
+	open     bool       // the last frame was above the floor or its hiss was
+	full     bool       // all of its band was
+	clear    bool       // and it was not far below the loudest
+	firm     bool       // and a click cannot have made it so
+	pitched  int        // frames in a row with pitch
+	voiceAge int        // frames since that made a voice
 }
 
 func (d *detector) init() {
-	d.highPass, d.lowPass = highPass180, lowPass800
-	d.lowest, d.lowPast = lowFloor, lowFloor
+	d.highPass, d.hissPass, d.lowPass = highPass180, highPass2000, lowPass800
+	d.floor.lowest, d.floor.lowPast = lowFloor, lowFloor
+	d.hiss = d.floor
 	d.forget()
 }
 
 // forget drops what is known of a voice and keeps what is known of the noise.
 func (d *detector) forget() {
-	d.open, d.pitched, d.voiceAge = false, 0, vouchFor+1
+	d.open, d.full, d.clear, d.firm = false, false, false, false
+	d.peak, d.pitched, d.voiceAge = lowFloor, 0, vouchFor+1
 }
 
 // hear takes the next frame and reports whether all of it is above the noise.
 // While speaking the floor hardly rises, so that no long vowel becomes noise.
 func (d *detector) hear(frame *[frameLength]int16, speaking bool) bool {
-	level, quieter := d.filter(frame)
-	threshold := max(d.floor+openAbove, leastOpen)
-	if d.open || speaking {
-		threshold = max(d.floor+holdAbove, leastHold)
-	}
-	before := d.open
-	d.open = d.taught >= learning && level > threshold && quieter > threshold-halfBelow
-	d.learn(level, speaking)
+	sound, hiss := d.filter(frame)
+	fullBefore, clearBefore := d.full, d.clear
+	d.compare(sound, hiss, speaking)
+	d.learn(sound.whole, hiss.whole, speaking)
 	if d.voiceAge <= vouchFor {
 		d.voiceAge++
 	}
+	// Any burst may look periodic at first, a click above all.
+	burst := !fullBefore && (!speaking || sound.whole > d.floor.level+clickAbove)
 	switch {
-	case !d.open || !before && !speaking: // the start of any burst may look periodic
+	case !d.full || burst:
 		d.pitched = 0
 	case speaking && d.voiceAge < recheck: // the search is most of the cost
 	default:
 		d.listen(frame, speaking)
 	}
+	d.firm = d.clear && (clearBefore || d.voiceAge <= recheck)
 	return d.open
+}
+
+// compare holds a frame against the noise and against the loudest of late.
+func (d *detector) compare(sound, hiss loudness, speaking bool) {
+	above, least := float64(openAbove), float64(leastOpen)
+	if d.open || speaking {
+		above, least = holdAbove, leastHold
+	}
+	ready := d.taught >= learning
+	d.full = ready && sound.above(max(d.floor.level+above, least))
+	d.open = d.full || ready && speaking && hiss.above(max(d.hiss.level+hissAbove, least))
+	if !d.open && !speaking {
+		d.peak = lowFloor
+	}
+	d.peak = max(d.peak-fade, sound.quieter)
+	d.clear = d.full && sound.above(max(d.floor.level+holdAbove, d.peak-clearPart))
 }
 
 // voice reports whether what is heard now counts as part of someone's speech.
@@ -98,53 +126,86 @@ func (d *detector) listen(frame *[frameLength]int16, speaking bool) {
 	}
 }
 
-// learn moves the noise floor towards the level of a frame.
-func (d *detector) learn(level float64, speaking bool) {
-	level = max(level, lowFloor)
+// learn moves the noise floors towards the levels of a frame.
+func (d *detector) learn(sound, hiss float64, speaking bool) {
+	d.lowAge++
+	look := d.lowAge >= lowFrames
+	if look {
+		d.lowAge = 0
+	}
+	first := d.taught == 0
 	if d.taught < learning {
-		level = min(level, highFloor)
-		if d.taught == 0 {
-			d.floor = level
-		}
+		sound, hiss = min(sound, highFloor), min(hiss, highFloor)
 		d.taught++
+	}
+	d.floor.learn(sound, first, speaking, look)
+	d.hiss.learn(hiss, first, speaking, look)
+}
+
+// noiseFloor follows the noise in a band. Its levels are in dBov.
+type noiseFloor struct {
+	level   float64
+	lowest  float64 // of the quietest frame since the last look
+	lowPast float64 // of the quietest in the time before
+}
+
+func (f *noiseFloor) learn(level float64, first, speaking, look bool) {
+	level = max(level, lowFloor)
+	if first {
+		f.level = level
 	}
 	rate := riseRate
 	switch {
-	case level < d.floor:
+	case level < f.level:
 		rate = fallRate
 	case speaking:
 		rate = speechRate
 	}
-	d.floor += (level - d.floor) * rate
+	f.level += (level - f.level) * rate
 
 	// What has not paused for a second or two is no voice, whatever it sounds
 	// like: a fan, a tone, a hum that began while someone spoke.
-	d.lowest = min(d.lowest, level)
-	if d.lowAge++; d.lowAge >= lowFrames {
-		d.floor = max(d.floor, min(d.lowest, d.lowPast))
-		d.lowPast, d.lowest, d.lowAge = d.lowest, level, 0
+	f.lowest = min(f.lowest, level)
+	if look {
+		f.level = max(f.level, min(f.lowest, f.lowPast))
+		f.lowPast, f.lowest = f.lowest, level
 	}
 }
 
+// loudness is that of a frame and of its quieter half, in dBov: a click fills
+// one half at most.
+type loudness struct{ whole, quieter float64 }
+
+// loudnessOf takes the sum of squares of each half.
+func loudnessOf(halves [2]float32) loudness {
+	return loudness{decibels((halves[0] + halves[1]) / 2), decibels(min(halves[0], halves[1]))}
+}
+
+func (l loudness) above(threshold float64) bool {
+	return l.whole > threshold && l.quieter > threshold-halfBelow
+}
+
 // filter runs a frame through the filters and keeps what pitch needs. It
-// returns the level of the frame and that of its quieter half, in dBov: a click
-// fills one half at most.
-func (d *detector) filter(frame *[frameLength]int16) (level, quieter float64) {
+// returns how loud the frame is above 180 Hz and above 2 kHz.
+func (d *detector) filter(frame *[frameLength]int16) (sound, hiss loudness) {
 	copy(d.history[:], d.history[frameLength/2:])
 	low := d.history[pitchReach-frameLength/2:]
-	var halves [2]float32
+	var halves, high [2]float32
 	for i, s := range frame {
 		x := d.highPass.next(float32(s))
 		halves[i/(frameLength/2)] += x * x
+		h := d.hissPass.next(x)
+		high[i/(frameLength/2)] += h * h
 		x = d.lowPass[1].next(d.lowPass[0].next(x))
 		if i%2 == 1 {
 			low[i/2] = x
 		}
 	}
 	d.highPass.settle()
+	d.hissPass.settle()
 	d.lowPass[0].settle()
 	d.lowPass[1].settle()
-	return decibels((halves[0] + halves[1]) / 2), decibels(min(halves[0], halves[1]))
+	return loudnessOf(halves), loudnessOf(high)
 }
 
 // decibels gives the level of half a frame with that sum of squares.
@@ -251,7 +312,8 @@ func (f *biquad) settle() {
 }
 
 var (
-	highPass180 = newBiquad(180, math.Sqrt2/2, true)
+	highPass180  = newBiquad(180, math.Sqrt2/2, true)
+	highPass2000 = newBiquad(2000, math.Sqrt2/2, true)
 	// A Butterworth filter of fourth order, in its two halves.
 	lowPass800 = [2]biquad{newBiquad(800, 0.5412, false), newBiquad(800, 1.3066, false)}
 )

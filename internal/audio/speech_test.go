@@ -104,6 +104,45 @@ func TestDTMFIsNotSpeech(t *testing.T) {
 	}
 }
 
+// A weak s that ends a word belongs to it, but hiss cannot hold the turn open,
+// and neither can keys that are struck.
+func TestWhatFollowsAVoice(t *testing.T) {
+	voice := buzz(4000)
+	loud := rms(voice)
+	hiss := white(seeded("hiss"), 32000)
+	for i := len(hiss) - 1; i > 0; i-- {
+		hiss[i] -= hiss[i-1] // an s has little below 2 kHz
+	}
+	unit(hiss)
+	keys := unit(clicks(seeded("keys"), 32000))
+	for _, test := range []struct {
+		name        string
+		sound       []float64
+		below       float64 // dB under the voice
+		n           int     // samples of it
+		least, most int64   // ms by which the end is later
+	}{
+		{"nothing", hiss, 0, 0, 0, 20},
+		{"weak s", hiss, 26, 640, 60, 100},
+		{"long weak hiss", hiss, 26, 32000, 60, 120},
+		{"keys", keys, 20, 32000, 0, 100},
+	} {
+		speech := slices.Concat(voice, make([]int16, test.n))
+		for i := range test.n {
+			speech[4000+i] = int16(test.sound[i] * loud * math.Pow(10, -test.below/20))
+		}
+		noise := unit(pink(seeded("after"), 16000+len(speech)+16000))
+		edges := NewEndpointer(Endpointing{}).Feed(nil, line(speech, 16000, 16000, noise, loud/20))
+		if len(edges) != 2 {
+			t.Errorf("%s: %v", test.name, edges)
+			continue
+		}
+		if ms := (edges[1].At - 20000) / 8; ms < test.least || ms > test.most {
+			t.Errorf("%s: the end is %d ms after the voice's, want %d to %d", test.name, ms, test.least, test.most)
+		}
+	}
+}
+
 // No part of any clip may come near to what counts as a key.
 func TestVoiceIsNotDTMF(t *testing.T) {
 	most := 0.0

@@ -34,6 +34,13 @@ func (b *Inbox[T]) Push(item T) error {
 	return err
 }
 
+// SetPolicy changes what later pushes follow.
+func (b *Inbox[T]) SetPolicy(policy Policy[T]) {
+	b.mu.Lock()
+	b.queue.policy = policy
+	b.mu.Unlock()
+}
+
 // Take appends all waiting items to dst. Items taken belong to the caller.
 func (b *Inbox[T]) Take(dst []T) []T {
 	b.mu.Lock()

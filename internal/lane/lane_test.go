@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // record is an item as the tests see it: audio at a position, a gap or control.
@@ -143,6 +144,49 @@ func TestOverflowLeavesOneGap(t *testing.T) {
 		t.Errorf("items = %+v, want control, a gap of 7200 bytes and 800 bytes of audio", got)
 	}
 	verify(t, got, 1)
+}
+
+// TestAudioAtOnce: what comes in a burst may wait above the limit while it is
+// being taken; what waits for too long, or is too much, is dropped.
+func TestAudioAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := policy(100)
+		p.Patience, p.Most = 2*time.Second, 1000
+		b := NewInbox(p)
+		push := func(at, bytes int) {
+			t.Helper()
+			if err := b.Push(&record{at: at, audio: pattern(at, bytes)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Push(&record{ctl: 1}); err != nil { // control does not make audio old
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		push(0, 900)
+		if b.Dropped() != 0 {
+			t.Errorf("%d bytes of a burst were dropped", b.Dropped())
+		}
+		push(900, 300)
+		if b.Dropped() < 200 {
+			t.Errorf("%d bytes were dropped of 1200, of which 1000 may wait", b.Dropped())
+		}
+		time.Sleep(time.Second)
+		b.Take(nil)
+		dropped := b.Dropped()
+		time.Sleep(10 * time.Second) // nothing waits: nothing is late
+		push(1200, 500)
+		time.Sleep(time.Second)
+		push(1700, 200)
+		if b.Dropped() != dropped {
+			t.Errorf("%d bytes were dropped within the patience", b.Dropped()-dropped)
+		}
+		time.Sleep(time.Second)
+		push(1900, 10)
+		if got := b.Dropped() - dropped; got < 610 {
+			t.Errorf("%d bytes were dropped after it, want what is above the limit", got)
+		}
+	})
 }
 
 func TestControlIsBoundedByCount(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // ErrClosed says that a lane, an inbox or the stream behind it takes no more.
@@ -38,10 +39,17 @@ type Policy[T any] struct {
 	// next's, and what else next says. It may change last. Needed with Joins.
 	Merge func(last, next T, audio []byte) T
 
-	// Limit is the most audio that waits, in bytes. Beyond it the oldest
-	// waiting audio is dropped and a gap item takes its place. Zero means no
-	// limit here, for senders that are held by credit.
+	// Limit is the most audio that waits, in bytes, for whoever has taken
+	// nothing for as long as Patience. Beyond it the oldest waiting audio is
+	// dropped and a gap item takes its place. Zero means no limit here, for
+	// senders that are held by credit.
 	Limit int
+	// Patience lets audio that comes at once wait above Limit, up to Most, as
+	// long as it is being taken: only what waits for too long is worth
+	// nothing. Zero means none.
+	Patience time.Duration
+	// Most is the most audio that ever waits, in bytes. Needed with Patience.
+	Most int
 	// Cut removes at least n bytes of audio from the item's front, n being
 	// smaller than its audio, and returns how many it removed: whole samples,
 	// or better whole milliseconds. Needed with Limit.
@@ -75,6 +83,7 @@ type queue[T any] struct {
 	audio    int
 	controls int
 	dropped  int64
+	since    time.Time // when audio was last taken, or began to wait; with Patience
 }
 
 func (q *queue[T]) empty() bool { return q.head == len(q.entries) }
@@ -84,14 +93,27 @@ func (q *queue[T]) push(item T) error {
 	if len(audio) == 0 {
 		return q.pushControl(item)
 	}
+	if q.audio == 0 && q.policy.Patience > 0 {
+		q.since = time.Now()
+	}
 	q.audio += len(audio)
 	if !q.merge(item, audio) {
 		q.entries = append(q.entries, entry[T]{item: item, audio: len(audio), size: len(audio) + overhead})
 	}
-	if limit := q.policy.Limit; limit > 0 && q.audio > limit {
-		q.dropOldest(q.audio - limit)
-	}
+	q.dropOldest(q.excess())
 	return nil
+}
+
+// excess is how much audio waits that must not.
+func (q *queue[T]) excess() int {
+	switch p := &q.policy; {
+	case p.Limit == 0 || q.audio <= p.Limit:
+		return 0
+	case p.Patience == 0 || time.Since(q.since) >= p.Patience:
+		return q.audio - p.Limit
+	default:
+		return q.audio - p.Most
+	}
 }
 
 func (q *queue[T]) pushControl(item T) error {
@@ -182,6 +204,9 @@ func (q *queue[T]) leaveGap(i int, from T, cut int, whole bool) int {
 // one, and returns the bytes taken. A limit of 0 takes all.
 func (q *queue[T]) take(dst []T, limit int) ([]T, int) {
 	size := 0
+	if q.policy.Patience > 0 && q.audio > 0 {
+		q.since = time.Now()
+	}
 	for !q.empty() {
 		e := &q.entries[q.head]
 		if limit > 0 && size > 0 && size+e.size > limit {

@@ -196,6 +196,13 @@ func (l *Lane[T]) Push(item T) error {
 	return nil
 }
 
+// SetPolicy changes what later pushes follow.
+func (l *Lane[T]) SetPolicy(policy Policy[T]) {
+	l.mu.Lock()
+	l.queue.policy = policy
+	l.mu.Unlock()
+}
+
 // Close refuses further items. What waits is still sent, then the lane is free.
 func (l *Lane[T]) Close() {
 	l.mu.Lock()

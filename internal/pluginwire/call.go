@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/byova-host/byova-host/internal/audio"
 	"github.com/byova-host/byova-host/internal/lane"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
@@ -29,10 +28,8 @@ type Call struct {
 	stream *stream
 	number uint64
 	sink   Sink
-
-	mu     sync.Mutex
 	lane   *lane.Lane[*pluginv1.Event]
-	closed bool
+	close  sync.Once
 }
 
 // Number is the call's number on the wire. It is never used again in the life of
@@ -40,8 +37,8 @@ type Call struct {
 func (c *Call) Number() uint64 { return c.number }
 
 // Send queues an event; it never blocks. The event and its audio belong to the
-// call from then on. Audio beyond 2 s that the plugin does not take is dropped,
-// oldest first, with a gap event in its place; other events are never dropped.
+// call from then on. Audio that the plugin does not take in time is dropped, as
+// wire.Events says, with a gap event in its place; other events are never dropped.
 // An error means that the call cannot go on: ErrStopped, what the process died
 // of, or too many waiting events.
 func (c *Call) Send(event *pluginv1.Event) error {
@@ -52,15 +49,10 @@ func (c *Call) Send(event *pluginv1.Event) error {
 			return fmt.Errorf("send event: %w", err)
 		}
 	}
-	c.mu.Lock()
-	if start := event.GetStart(); start != nil && !c.closed {
-		if format := wire.Format(start.FormatIn); format != audio.Telephone {
-			c.lane = c.stream.sender.Open(wire.Events(format))
-		}
+	if format := formatOf(event); format != nil {
+		c.lane.SetPolicy(wire.Events(wire.Format(format)))
 	}
-	queue := c.lane
-	c.mu.Unlock()
-	if err := queue.Push(event); err != nil {
+	if err := c.lane.Push(event); err != nil {
 		if lost := c.stream.process.Err(); lost != nil {
 			err = lost
 		}
@@ -69,23 +61,22 @@ func (c *Call) Send(event *pluginv1.Event) error {
 	return nil
 }
 
-// Dropped returns the bytes of caller audio that the plugin did not take in time.
-func (c *Call) Dropped() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lane.Dropped()
+// formatOf is what an event says of the audio that follows it, or nil.
+func formatOf(event *pluginv1.Event) *pluginv1.Format {
+	if start := event.GetStart(); start != nil {
+		return start.GetFormatIn()
+	}
+	return event.GetFormat()
 }
+
+// Dropped returns the bytes of caller audio that the plugin did not take in time.
+func (c *Call) Dropped() int64 { return c.lane.Dropped() }
 
 // Close forgets the call. What was sent before is still delivered; commands that
 // come later are dropped and counted. Closing twice is fine.
 func (c *Call) Close() {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.closed = true
-	c.lane.Close()
-	c.mu.Unlock()
-	c.stream.forget(c)
+	c.close.Do(func() {
+		c.lane.Close()
+		c.stream.forget(c)
+	})
 }

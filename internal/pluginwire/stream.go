@@ -118,8 +118,7 @@ func (s *stream) open(number uint64, sink Sink, most int) *Call {
 	if s.ended || most > 0 && len(s.calls) >= most {
 		return nil
 	}
-	c := &Call{stream: s, number: number, sink: sink}
-	c.lane = s.sender.Open(wire.Events(audio.Telephone))
+	c := &Call{stream: s, number: number, sink: sink, lane: s.sender.Open(wire.Events(audio.Telephone))}
 	s.calls[number] = c
 	return c
 }

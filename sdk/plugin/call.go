@@ -137,6 +137,9 @@ func (c *Call) deliver(e *pluginv1.Event) {
 	if e.GetCredit() != nil {
 		return
 	}
+	if format := e.GetFormat(); format != nil {
+		c.inbox.SetPolicy(wire.Events(wire.Format(format)))
+	}
 	// ErrClosed: the handler has returned, and needs nothing more.
 	if err := c.inbox.Push(e); errors.Is(err, lane.ErrFull) {
 		c.fail(errors.New("the handler does not take its events"))

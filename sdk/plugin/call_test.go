@@ -231,7 +231,9 @@ func TestSlowHandlerLosesOldestAudio(t *testing.T) {
 	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
 		release = make(chan struct{})
 		h.send(start(1, 0))
-		h.send(sound(1, 0, 5000)...)
+		h.send(sound(1, 0, 4000)...)
+		time.Sleep(2 * time.Second)
+		h.send(sound(1, 4000, 5000)...)
 		h.send(greet(1)...)
 		// The demultiplexer went on meanwhile.
 		expect(t, "ping", h.send(&pluginv1.Event{Body: &pluginv1.Event_Ping{Ping: &pluginv1.Ping{Id: 1}}}), "0/0 pong 1")

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"maps"
 	"time"
 
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
@@ -98,9 +99,7 @@ func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 	if reason != "" {
 		fields["reason"] = reason
 	}
-	for key, value := range o.Metadata {
-		fields[key] = value
-	}
+	maps.Copy(fields, o.Metadata)
 	data, err := metadata(fields)
 	if err != nil {
 		return err

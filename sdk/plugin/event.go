@@ -192,7 +192,7 @@ func nameOf(i int, names ...string) string {
 	if i < 0 || i >= len(names) {
 		i = 0
 	}
-	return names[i]
+	return names[i] //nolint:gosec // the line above holds it in range
 }
 
 // Info is what is known of a call from its start.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
@@ -109,7 +110,7 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 	}
 	all := b
 	if len(p.half) > 0 {
-		all = append(p.half, b...)
+		all = slices.Concat(p.half, b)
 	}
 	p.half = nil
 	sample := p.format.audio().BytesPerSample()

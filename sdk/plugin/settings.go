@@ -65,7 +65,7 @@ func (p Plugin) configure(ctx context.Context, fields *structpb.Struct) []*plugi
 
 // fieldErrors finds all FieldErrors in a tree of errors.
 func fieldErrors(err error) []*pluginv1.FieldError {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
 		return nil
 	case *FieldError:

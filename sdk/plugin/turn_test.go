@@ -225,14 +225,13 @@ func TestTurnsKeepStatePerCall(t *testing.T) {
 func TestPanicStaysInItsCall(t *testing.T) {
 	answer := func(_ context.Context, turn Turn, reply *Reply) error {
 		if turn.DTMF == "1" {
-			var m map[string]int
-			m["x"]++
+			panic("no answer to 1")
 		}
 		return reply.Say("fine")
 	}
 	with(t, Plugin{Handler: HandlerFunc(answer)}, func(t *testing.T, h *fakeHost) {
 		h.send(start(1, 0), start(2, 0))
-		expect(t, "panic", h.send(press(1, 1, "1")...), "1/0 failed: panic: assignment to entry in nil map with stack")
+		expect(t, "panic", h.send(press(1, 1, "1")...), "1/0 failed: panic: no answer to 1 with stack")
 		expect(t, "the failed call", h.send(press(1, 2, "2")...))
 		expect(t, "the other call", h.send(press(2, 1, "2")...), "2/1 prompt 1 says fine end", "2/1 done")
 	})

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// CookieKey and CookieValue tell a plugin that a host started it. They
-	// keep a person from running it by hand and are no secret.
-	CookieKey   = "BYOVA_PLUGIN"
+	// CookieKey names the variable that tells a plugin that a host started it.
+	// It keeps a person from running it by hand and is no secret.
+	CookieKey = "BYOVA_PLUGIN"
+	// CookieValue is what the variable holds.
 	CookieValue = "8f1c2d0a5b7e4c13"
 
 	// Version is the version of the wire that this tree speaks.

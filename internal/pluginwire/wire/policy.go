@@ -10,9 +10,15 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
-// AudioWaiting is how much caller audio waits for a plugin that does not keep
-// up. Older audio is dropped and a gap takes its place.
-const AudioWaiting = 2 * time.Second
+// How much caller audio waits for a plugin, at either end. A plugin that has
+// taken nothing for AudioWaiting keeps only the latest AudioWaiting of it: older
+// audio is dropped and a gap takes its place. Audio that comes faster than it is
+// spoken may wait up to MostAudioWaiting, which is a little more than the longest
+// utterance.
+const (
+	AudioWaiting     = 2 * time.Second
+	MostAudioWaiting = 32 * time.Second
+)
 
 // Format converts the wire's format.
 func Format(f *pluginv1.Format) audio.Format {
@@ -34,7 +40,9 @@ func Events(format audio.Format) lane.Policy[*pluginv1.Event] {
 			last.Audio, last.Seq = audio, next.Seq
 			return last
 		},
-		Limit: format.Bytes(AudioWaiting),
+		Limit:    format.Bytes(AudioWaiting),
+		Patience: AudioWaiting,
+		Most:     format.Bytes(MostAudioWaiting),
 		Cut: func(e *pluginv1.Event, n int) (*pluginv1.Event, int) {
 			ms := milliseconds(format, n-1) + 1
 			cut := format.Bytes(time.Duration(ms) * time.Millisecond)

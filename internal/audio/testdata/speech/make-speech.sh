@@ -32,3 +32,8 @@ say awb-pay      awb   "How can I pay this by card?"
 say kal16-home   kal16 "My internet at home is not working."
 say kal16-four   kal16 "Four three eight zero nine one."
 say kal-change   kal   "Please change my address and telephone number."
+
+# Their ends are weak.
+say kal16-six    kal16 "Six."
+say rms-staff    rms   "Half of the staff is off."
+say awb-passes   awb   "I want to check my bus passes."
