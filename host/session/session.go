@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,8 @@ type Session struct {
 	began   time.Time
 	joined  atomic.Int64 // how many RPCs have joined
 
+	commands atomic.Int64 // how many wait in the mailbox
+
 	rpcs map[rpcID]*RPC // those that a handler still writes
 	over bool
 
@@ -34,8 +37,22 @@ func newSession(key Key, log hclog.Logger) *Session {
 	}
 }
 
+// maxCommands bounds the commands that wait for the session. A session takes them
+// as fast as they are read; an agent that is further ahead floods it.
+const maxCommands = 10_000
+
+// errFlood is what becomes of such an agent.
+var errFlood = fmt.Errorf("more than %d commands are waiting", maxCommands)
+
 // Command implements Sink.
-func (s *Session) Command(c Command) { s.mailbox.Put(input{kind: commanded, command: c}) }
+func (s *Session) Command(c Command) {
+	switch waiting := s.commands.Add(1); {
+	case waiting < maxCommands:
+		s.mailbox.Put(input{kind: commanded, command: c})
+	case waiting == maxCommands:
+		s.Lost(errFlood) // what follows is dropped
+	}
+}
 
 // Lost implements Sink.
 func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
@@ -87,6 +104,8 @@ func (s *Session) now() time.Duration { return time.Since(s.began) }
 // feed runs one step and carries its actions out.
 func (s *Session) feed(in input) {
 	switch in.kind {
+	case commanded:
+		s.commands.Add(-1)
 	case opened:
 		s.rpcs[in.rpc] = in.joined
 	case requested:
