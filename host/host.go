@@ -46,7 +46,7 @@ type Config struct {
 // ADDR" to out once every plugin has passed its start checks.
 func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 	h := &host{config: config, log: config.Log}
-	defer func() { err = errors.Join(err, h.close()) }()
+	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(kill))) }()
 	if err := h.open(stop); err != nil {
 		return err
 	}
@@ -162,9 +162,9 @@ func (h *host) drain(kill context.Context) {
 }
 
 // close ends everything, near end first, and reports every failure.
-func (h *host) close() (err error) {
+func (h *host) close(ctx context.Context) (err error) {
 	// A plugin gets this long to end by itself.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if h.calls != nil {
 		h.log.Info("stopped", "calls_cut", h.calls.Stop())

@@ -127,18 +127,25 @@ func checkGone(t *testing.T, p *process) {
 	}
 }
 
-func TestPluginsList(t *testing.T) {
-	p := serveEcho(t)
+// echoOf is what a host that serves echo alone says of it.
+func echoOf(t *testing.T, p *process) admin.Plugin {
+	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
 	code, out, errs := cli(t, "plugins", "list", "--json")
 	var plugins []admin.Plugin
-	if err := json.Unmarshal([]byte(out), &plugins); err != nil || code != 0 {
+	if err := json.Unmarshal([]byte(out), &plugins); err != nil || code != 0 || len(plugins) != 1 || plugins[0].Name != "echo" {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
 	}
-	if len(plugins) != 1 || plugins[0].Name != "echo" || plugins[0].State != "running" || !alive(plugins[0].Pid) {
-		t.Errorf("plugins %+v", plugins)
+	return plugins[0]
+}
+
+func TestPluginsList(t *testing.T) {
+	p := serveEcho(t)
+	echo := echoOf(t, p)
+	if echo.State != "running" || echo.Path != echoBinary || !alive(echo.Pid) {
+		t.Errorf("plugin %+v", echo)
 	}
-	if environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", plugins[0].Pid)); err == nil && strings.Contains(string(environ), "must-not-leak") {
+	if environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", echo.Pid)); err == nil && strings.Contains(string(environ), "must-not-leak") {
 		t.Error("the plugin has the host's secrets in its environment")
 	}
 	if code, out, _ := cli(t, "plugins", "list"); code != 0 || !strings.Contains(out, "echo") {
@@ -152,7 +159,7 @@ func TestPluginsList(t *testing.T) {
 	second.stop(t)
 	p.stop(t)
 	checkGone(t, p)
-	if alive(plugins[0].Pid) {
+	if alive(echo.Pid) {
 		t.Error("the plugin lives on")
 	}
 	if code, _, errs := cli(t, "plugins", "list"); code != 1 || !strings.Contains(errs, "no host answers") {
@@ -235,17 +242,12 @@ func TestUsage(t *testing.T) {
 // files that it left.
 func TestKilledHost(t *testing.T) {
 	p := serveEcho(t)
-	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
-	_, out, _ := cli(t, "plugins", "list", "--json")
-	var plugins []admin.Plugin
-	if err := json.Unmarshal([]byte(out), &plugins); err != nil || len(plugins) != 1 {
-		t.Fatalf("%v: %s", err, out)
-	}
+	pid := echoOf(t, p).Pid
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-p.exited
-	eventually(t, 5*time.Second, "the plugin ends", func() bool { return !alive(plugins[0].Pid) })
+	eventually(t, 5*time.Second, "the plugin ends", func() bool { return !alive(pid) })
 	next := start(t, p.runtime, "--plugin", echoBinary)
 	if next.addr == "" {
 		t.Fatal("the next host did not start")
@@ -292,13 +294,8 @@ func TestFiftyCalls(t *testing.T) {
 		t.Skip("counts a process's file descriptors in /proc")
 	}
 	p := serveEcho(t)
-	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
-	_, out, _ := cli(t, "plugins", "list", "--json")
-	var plugins []admin.Plugin
-	if err := json.Unmarshal([]byte(out), &plugins); err != nil || len(plugins) != 1 {
-		t.Fatalf("%v: %s", err, out)
-	}
-	files := func() (host, plugin int) { return openFiles(t, p.cmd.Process.Pid), openFiles(t, plugins[0].Pid) }
+	pid := echoOf(t, p).Pid
+	files := func() (host, plugin int) { return openFiles(t, p.cmd.Process.Pid), openFiles(t, pid) }
 	place := func(calls string) {
 		t.Helper()
 		if code, out, errs := cli(t, "call", "--addr", p.addr, "--calls", calls, "--dtmf", "12", "--json"); code != 0 {
@@ -315,9 +312,8 @@ func TestFiftyCalls(t *testing.T) {
 		h, p := files()
 		return h <= host && p <= plugin // fewer, when what the start needed is collected
 	})
-	_, out, _ = cli(t, "plugins", "list", "--json")
-	if err := json.Unmarshal([]byte(out), &plugins); err != nil || plugins[0].Sessions != 0 {
-		t.Errorf("%v: %s", err, out)
+	if n := echoOf(t, p).Sessions; n != 0 {
+		t.Errorf("the plugin has %d calls after them", n)
 	}
 	p.stop(t)
 }

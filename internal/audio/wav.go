@@ -12,6 +12,7 @@ type FormatError struct {
 	Offset int64  // the byte of the input where it was found
 }
 
+// Error says what was found and at which byte.
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s at byte %d", e.What, e.Offset)
 }

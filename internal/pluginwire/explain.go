@@ -16,6 +16,7 @@ import (
 // SettingsError says what the plugin finds wrong with its settings.
 type SettingsError struct{ Fields []*pluginv1.FieldError }
 
+// Error lists the settings and what is wrong with each.
 func (e *SettingsError) Error() string {
 	said := make([]string, len(e.Fields))
 	for i, field := range e.Fields {

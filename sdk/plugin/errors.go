@@ -24,6 +24,7 @@ type FieldError struct {
 	Message string
 }
 
+// Error names the setting.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
 // panicError is a panic in the author's code.
