@@ -3,11 +3,11 @@
 
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
-SCALE   ?= 1
 
 .PHONY: build demo test bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
+build: export CGO_ENABLED = 0
 build:
 	$(GO) build -o bin/ ./cmd/byova-host
 	$(GO) build -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
