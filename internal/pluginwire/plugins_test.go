@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -45,7 +46,7 @@ var plugins = map[string]func(){
 	"plugin-exits":      func() { fmt.Fprintln(os.Stderr, "no licence file"); os.Exit(3) },
 	"plugin-panics":     func() { panic("no licence file") },
 	"plugin-garbage":    func() { fmt.Println("hello, this is no handshake " + strings.Repeat("x", 1000)) },
-	"plugin-prattles":   func() { fmt.Println("ready to serve"); select {} },
+	"plugin-prattles":   func() { fmt.Println("ready to serve"); forever() },
 	"plugin-silent":     func() { hang() },
 	"plugin-closes":     func() { os.Stdout.Close(); hang() },
 	"plugin-version":    func() { handshake("2", "unix", "/none"); hang() },
@@ -58,14 +59,23 @@ var plugins = map[string]func(){
 	"plugin-stdout":     func() { go flood(os.Stdout); serve() },
 	"plugin-stderr":     func() { go flood(os.Stderr); serve() },
 	"plugin-family":     family,
-	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { select {} }) },
+	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { forever(); return nil }) },
 	"plugin-limited":    limited,
 	"plugin-duplex":     func() { plugin.Serve(plugin.CallFunc(duplex)) },
 	"plugin-host":       host,
 	"plugin-env":        func() { fmt.Fprintln(os.Stderr, strings.Join(os.Environ(), " ")); os.Exit(1) },
 }
 
-func hang() { _, _ = io.Copy(io.Discard, os.Stdin); select {} }
+func hang() { _, _ = io.Copy(io.Discard, os.Stdin); forever() }
+
+// forever does nothing. Not select{}: a process of which every goroutine waits
+// for nothing ends by itself.
+func forever() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGCONT)
+	for range signals {
+	}
+}
 
 func handshake(version, network, address string) {
 	certificate, err := wire.NewCertificate()
@@ -83,7 +93,7 @@ func unanswered() {
 		panic(err)
 	}
 	handshake("1", "unix", path)
-	select {}
+	forever()
 }
 
 type nothing struct {
@@ -170,7 +180,7 @@ func host() {
 		panic(err)
 	}
 	fmt.Println(p.Pid(), p.Agents()[0].Id)
-	select {}
+	forever()
 }
 
 // flood writes to a file that the process began with.

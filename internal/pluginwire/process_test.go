@@ -99,6 +99,21 @@ func (l *logBuffer) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+// until waits for a text in the log: what a plugin prints comes by another way
+// than what it sends.
+func (l *logBuffer) until(t *testing.T, text string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(15 * time.Second); !strings.Contains(l.String(), text); {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited 15 s for the log to say %q", text)
+		}
+	}
+}
+
 func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -212,6 +227,9 @@ func TestGoodPlugin(t *testing.T) {
 	}
 	send(t, c, keys("3"))
 	s.did(t, "3")
+	for _, text := range []string{"printed by the author", "[WARN]  logged by the author", "count=7"} {
+		l.log.until(t, text)
+	}
 	c.Close()
 	if err := c.Send(keys("1")); err == nil {
 		t.Error("Send after Close = nil")
@@ -225,11 +243,6 @@ func TestGoodPlugin(t *testing.T) {
 	}
 	if len(s.lost) != 0 {
 		t.Errorf("a closed call was told of its loss: %v", s.lost)
-	}
-	for _, want := range []string{"printed by the author", "[WARN]  logged by the author", "count=7"} {
-		if !strings.Contains(l.log.String(), want) {
-			t.Errorf("log lacks %q", want)
-		}
 	}
 }
 
