@@ -132,7 +132,7 @@ func named(paths []string) []supervisor.Plugin {
 
 // serve starts both servers and tells of the first that fails.
 func (h *host) serve() <-chan error {
-	h.rpc = rpc.NewServer(h.calls)
+	h.rpc = rpc.NewServer(h.calls, h.log.Named("rpc"))
 	h.admin = admin.NewServer(h)
 	failed := make(chan error, 2)
 	h.serving.Go(func() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/byova-host/byova-host/host/session"
@@ -14,12 +15,19 @@ import (
 // keys are the DTMF keys by their number on the wire.
 const keys = "?1234567890ABCD*#"
 
+// maxBeside bounds what a request carries beside audio, in bytes: it goes to the
+// plugin in one message.
+const maxBeside = 256 << 10
+
 func fromRequest(m *mediav1.VoiceVARequest) (*session.Request, error) {
 	q := &session.Request{
 		Key:          session.Key{Org: m.GetCustomerOrgId(), Conversation: m.GetConversationId()},
 		Agent:        m.GetVirtualAgentId(),
 		VendorConfig: m.GetVendorSpecificConfig(),
 		Additional:   m.GetAdditionalInfo(),
+	}
+	if n := beside(m); n > maxBeside {
+		return nil, fmt.Errorf("%w: %d bytes beside the audio: at most %d are taken", session.ErrBadRequest, n, maxBeside)
 	}
 	switch in := m.GetVoiceVaInputType().(type) {
 	case *mediav1.VoiceVARequest_AudioInput:
@@ -30,6 +38,16 @@ func fromRequest(m *mediav1.VoiceVARequest) (*session.Request, error) {
 		return q, fromEvent(q, in.EventInput)
 	}
 	return q, nil
+}
+
+// beside is how many bytes a request has beside audio. It is asked of each frame,
+// most of which have next to none.
+func beside(m *mediav1.VoiceVARequest) int {
+	audio := len(m.GetAudioInput().GetCallerAudio())
+	if audio > 0 && m.GetVendorSpecificConfig() == "" && len(m.GetAdditionalInfo()) == 0 {
+		return 0
+	}
+	return proto.Size(m) - audio
 }
 
 func fromAudio(q *session.Request, in *mediav1.VoiceInput) error {

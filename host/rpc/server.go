@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -36,18 +37,20 @@ type Server struct {
 }
 
 // NewServer makes a server that hands calls to sessions.
-func NewServer(sessions *session.Sessions) *Server {
+func NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 	s := &Server{health: health.NewServer()}
 	s.grpc = grpc.NewServer(
 		grpc.InTapHandle(takeTicket(sessions)),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.InitialConnWindowSize(window),
 		grpc.InitialWindowSize(window),
+		// A peer that vanished without a word must not hold its calls.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: 5 * time.Second, PermitWithoutStream: true, // Webex's policy is not published: be lenient
 		}),
 	)
-	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, &virtualAgent{sessions: sessions})
+	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, &virtualAgent{sessions: sessions, log: log})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	ccaiv1.RegisterHealthServer(s.grpc, &ciscoHealth{standard: s.health})
 	s.health.SetServingStatus(mediav1.VoiceVirtualAgent_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
@@ -100,6 +103,7 @@ func takeTicket(sessions *session.Sessions) tap.ServerInHandle {
 type virtualAgent struct {
 	mediav1.UnimplementedVoiceVirtualAgentServer
 	sessions *session.Sessions
+	log      hclog.Logger
 }
 
 type stream = grpc.BidiStreamingServer[mediav1.VoiceVARequest, mediav1.VoiceVAResponse]
@@ -110,16 +114,16 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 	ctx := st.Context()
 	first, err := st.Recv()
 	if err != nil {
-		return toStatus(receiveError(err))
+		return v.refuse(first, receiveError(err))
 	}
 	request, err := fromRequest(first)
 	if err != nil {
-		return toStatus(err)
+		return v.refuse(first, err)
 	}
 	ticket := ctx.Value(ticketKey{}).(*session.Ticket)
 	rpc, err := v.sessions.Join(ctx, ticket, request)
 	if err != nil {
-		return toStatus(err)
+		return v.refuse(first, err)
 	}
 	go receive(st, rpc) // ends when this handler has returned: gRPC then fails Recv
 	for r := range rpc.Responses(ctx) {
@@ -127,7 +131,19 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 			return toStatus(fmt.Errorf("send response: %w", err))
 		}
 	}
-	return toStatus(rpc.Err())
+	if err := rpc.Err(); err != nil {
+		return v.refuse(first, err)
+	}
+	return nil
+}
+
+// refuse says in the log why an RPC ends with an error, and in fewer words to
+// the caller.
+func (v *virtualAgent) refuse(first *mediav1.VoiceVARequest, err error) error {
+	if !errors.Is(err, context.Canceled) { // the caller's own doing
+		v.log.Warn("RPC refused", "conversation", first.GetConversationId(), "org", first.GetCustomerOrgId(), "error", err)
+	}
+	return toStatus(err)
 }
 
 // receive feeds the session until no more requests come.
@@ -147,7 +163,10 @@ func receive(st stream, rpc *session.RPC) {
 			rpc.Break(err)
 			return
 		}
-		rpc.Receive(st.Context(), request)
+		if err := rpc.Receive(st.Context(), request); err != nil {
+			rpc.Break(err)
+			return
+		}
 	}
 }
 
@@ -167,12 +186,13 @@ func (v *virtualAgent) ListVirtualAgents(ctx context.Context, q *mediav1.ListVAR
 	}
 	agents, err := v.sessions.List(ctx, q.GetCustomerOrgId())
 	if err != nil {
+		v.log.Warn("agents not listed", "org", q.GetCustomerOrgId(), "error", err)
 		return nil, toStatus(err)
 	}
 	list := &mediav1.ListVAResponse{}
-	for i, a := range agents {
+	for _, a := range agents {
 		list.VirtualAgents = append(list.VirtualAgents, &mediav1.VirtualAgentInfo{
-			VirtualAgentId: a.ID, VirtualAgentName: a.Name, Attributes: a.Attributes, IsDefault: i == 0,
+			VirtualAgentId: a.ID, VirtualAgentName: a.Name, Attributes: a.Attributes, IsDefault: a.Default,
 		})
 	}
 	return list, nil
@@ -193,9 +213,11 @@ func toStatus(err error) error {
 		{session.ErrFull, codes.ResourceExhausted},
 		{session.ErrDraining, codes.Unavailable},
 		{session.ErrStopped, codes.Unavailable},
-		{session.ErrAgentUnavailable, codes.Unavailable},
 		{context.Canceled, codes.Canceled},
 		{context.DeadlineExceeded, codes.DeadlineExceeded},
+	}
+	if errors.Is(err, session.ErrAgentUnavailable) { // why is nobody's business outside
+		return status.Error(codes.Unavailable, session.ErrAgentUnavailable.Error()+": try again or choose another")
 	}
 	for _, known := range codeOf {
 		if errors.Is(err, known.err) {

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type bot struct{}
 
 func (b *bot) List(context.Context, string) ([]session.AgentInfo, error) {
-	return []session.AgentInfo{{ID: "bot", Name: "Bot"}, {ID: "other", Name: "Other"}}, nil
+	return []session.AgentInfo{{ID: "bot", Name: "Bot", Default: true}, {ID: "other", Name: "Other"}}, nil
 }
 
 func (b *bot) Open(_ context.Context, _, agent string, sink session.Sink) (session.AgentCall, error) {
@@ -89,7 +89,7 @@ func serve(t *testing.T, config session.Config) *rig {
 	t.Helper()
 	config.Log = hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Debug})
 	sessions := session.New(&bot{}, config)
-	server := rpc.NewServer(sessions)
+	server := rpc.NewServer(sessions, config.Log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -266,6 +266,32 @@ func TestWireOrder(t *testing.T) {
 	}
 }
 
+// TestHangUpFirst: the end of a call may reach its handler before the beginning.
+func TestHangUpFirst(t *testing.T) {
+	r := serve(t, session.Config{})
+	client := mediav1.NewVoiceVirtualAgentClient(r.conn)
+	first, err := client.ProcessCallerInput(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.exchange(t, event("c1", mediav1.EventInput_SESSION_END))
+		ended <- err
+	}()
+	first.Send(event("c1", mediav1.EventInput_SESSION_START))
+	first.CloseSend()
+	if _, err := collect(first); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := r.sessions.Drain(t.Context()); err != nil || r.sessions.Len() != 0 {
+		t.Errorf("%d calls live on: %v", r.sessions.Len(), err)
+	}
+}
+
 func TestBadTraffic(t *testing.T) {
 	r := serve(t, session.Config{})
 	withAgent := event("c2", mediav1.EventInput_SESSION_START)
@@ -277,6 +303,8 @@ func TestBadTraffic(t *testing.T) {
 	if _, err := r.exchange(t, event("c1", mediav1.EventInput_SESSION_START)); err != nil {
 		t.Fatal(err)
 	}
+	huge := event("c2", mediav1.EventInput_SESSION_START)
+	huge.VendorSpecificConfig = strings.Repeat("x", 1<<20)
 	changed := digits("c1", mediav1.DTMFDigits_DTMF_DIGIT_ONE)
 	changed.VirtualAgentId = "other"
 	tests := []struct {
@@ -294,6 +322,8 @@ func TestBadTraffic(t *testing.T) {
 		{"impossible rate", []*mediav1.VoiceVARequest{rate}, codes.InvalidArgument, "1 Hz"},
 		{"unknown agent", []*mediav1.VoiceVARequest{withAgent}, codes.NotFound, "nobody"},
 		{"another agent", []*mediav1.VoiceVARequest{changed}, codes.InvalidArgument, "other"},
+		{"too much beside the audio", []*mediav1.VoiceVARequest{huge}, codes.InvalidArgument, "262144"},
+		{"another conversation on one RPC", []*mediav1.VoiceVARequest{sound("c1", []byte{1}), sound("c9", []byte{1})}, codes.InvalidArgument, "c9"},
 		{"too large", []*mediav1.VoiceVARequest{sound("c2", make([]byte, 8<<20))}, codes.ResourceExhausted, "4194304"},
 		{"too large in a call", []*mediav1.VoiceVARequest{sound("c1", []byte{1}), sound("c1", make([]byte, 8<<20))}, codes.ResourceExhausted, "4194304"},
 	}

@@ -14,7 +14,7 @@ type Agents interface {
 	// sink gets the agent's commands from then on. ErrUnknownAgent and
 	// ErrAgentUnavailable, wrapped, say why not.
 	Open(ctx context.Context, org, agent string, sink Sink) (AgentCall, error)
-	// List tells what an organisation may choose from; the default agent comes first.
+	// List tells what an organisation may choose from; at most one is the default.
 	List(ctx context.Context, org string) ([]AgentInfo, error)
 }
 
@@ -23,6 +23,7 @@ type AgentInfo struct {
 	ID         string
 	Name       string
 	Attributes map[string]string
+	Default    bool // takes the calls that name none
 }
 
 // Sink takes what an agent wants done in a call. Neither method blocks.

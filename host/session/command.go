@@ -11,11 +11,14 @@ import (
 // command carries out what the bot wants, refuses it aloud, or drops it because
 // its turn is closed.
 func (s *state) command(now time.Duration, c Command) {
+	if g, ok := c.Body.(GiveUp); ok { // never too late while the bot has the call
+		s.fallBack(now, "the bot failed: "+g.Message)
+		return
+	}
 	if s.late(c) {
 		s.drop(now, c)
 		return
 	}
-	s.atWork(now)
 	switch body := c.Body.(type) {
 	case Accepted:
 	case StartPrompt:
@@ -32,8 +35,6 @@ func (s *state) command(now time.Duration, c Command) {
 		s.wantsToLeave(now, body)
 	case Endpoint:
 		s.endpoint(now, c, body)
-	case GiveUp:
-		s.fallBack(now, "the bot failed: "+body.Message)
 	case Unknown:
 		s.refuse(now, c, body.Name, "this host does not carry it out")
 	}
@@ -53,10 +54,18 @@ func (s *state) drop(now time.Duration, c Command) {
 	}
 }
 
+// maxRefusalNotes bounds what a bot can write into the log by one call.
+const maxRefusalNotes = 10
+
 func (s *state) refuse(now time.Duration, c Command, name, why string) {
 	s.tell(now, Refused{Ref: c.Ref, Command: name, Message: why})
-	s.act(action{kind: note, why: fmt.Sprintf("refused %s: %s", name, why)})
+	if s.refusals++; s.refusals <= maxRefusalNotes {
+		s.act(action{kind: note, note: "a command of the bot was refused", detail: name + ": " + why})
+	}
 }
+
+// maxPrompts bounds the prompts of a call that are being received or played.
+const maxPrompts = 1000
 
 func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 	if p.Text != "" {
@@ -69,6 +78,10 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 	}
 	if c.Prompt == 0 || s.play.find(c.Prompt) != nil {
 		s.refuse(now, c, "prompt", "a prompt needs a number of its own, from 1")
+		return
+	}
+	if len(s.play.prompts) >= maxPrompts {
+		s.refuse(now, c, "prompt", fmt.Sprintf("%d prompts are not complete: end one first", maxPrompts))
 		return
 	}
 	converter, err := audio.NewConverter(p.Format)
@@ -112,14 +125,17 @@ func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 }
 
 // flushWaiting plays what the bot said while no RPC could carry it.
-func (s *state) flushWaiting(rpc rpcID, r *rpcState) {
-	if len(s.waiting) == 0 {
+func (s *state) flushWaiting(rpc rpcID) {
+	r := s.rpc(rpc)
+	if len(s.waiting) == 0 || r == nil {
 		return
 	}
 	r.chunks = true
 	for _, w := range s.waiting {
 		s.respond(rpc, w)
-		s.act(action{kind: seal, rpc: rpc})
+		if p := s.play.find(w.prompt); p == nil || p.ended {
+			s.act(action{kind: seal, rpc: rpc})
+		}
 	}
 	clear(s.waiting)
 	s.waiting = s.waiting[:0]
@@ -129,18 +145,13 @@ func (s *state) flushWaiting(rpc rpcID, r *rpcState) {
 func (s *state) settle(now time.Duration, in input) {
 	if in.kind == left {
 		s.play.left(now, in.prompt, in.bytes)
-		s.atWork(now) // a bot may wait for a slow network
+		if s.due.answer != never {
+			s.due.answer = now + s.limits.answer // it is being answered
+		}
 	} else {
 		s.play.taken(in.prompt, in.bytes)
 	}
 	s.repay(now, in.cost)
-}
-
-// atWork gives a bot that owes an answer its whole time again.
-func (s *state) atWork(now time.Duration) {
-	if s.due.answer != never {
-		s.due.answer = now + s.limits.answer
-	}
 }
 
 // repay returns credit to the bot, in portions.

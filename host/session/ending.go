@@ -5,6 +5,7 @@ import "time"
 // leave ends the bot's part of the call on rpc, behind what was said there.
 func (s *state) leave(now time.Duration, rpc rpcID, l Leave) {
 	s.leaving = nil
+	s.flushWaiting(rpc)
 	if s.turn != nil {
 		if s.turn.inputOpen {
 			s.endOfInput(now)
@@ -33,13 +34,16 @@ func (s *state) fallBack(now time.Duration, why string) {
 	if s.botGone {
 		return
 	}
-	s.act(action{kind: note, why: why})
+	s.act(action{kind: note, note: "the fallback takes the call", detail: why})
 	s.detail = why
 	rpc := s.speakingRPC()
 	if s.turn != nil {
 		s.releaseTurn(now, Failed)
 	}
 	s.dismiss(now, EndedFailed, why)
+	if s.leaving != nil {
+		return // the bot had ended its part already
+	}
 	l := Leave{Event: TransferToAgent, Name: "bot_failed", Metadata: map[string]any{"reason": "bot failed"}}
 	if rpc == 0 {
 		s.leaving = &l // the next RPC carries it
@@ -60,7 +64,7 @@ func (s *state) end(now time.Duration, reason EndReason, detail string) {
 	s.dismiss(now, reason, detail)
 	s.completeAll(nil)
 	s.phase = dead
-	s.due = deadlines{never, never, never, never}
+	s.due = noDeadlines
 	s.act(action{kind: over})
 }
 

@@ -112,6 +112,9 @@ func (l *laws) feed(in input) {
 		}
 		l.check(a)
 	}
+	if due := l.s.due.next(); due <= l.now {
+		l.t.Fatalf("a deadline at %v is still due at %v", due, l.now)
+	}
 }
 
 func (l *laws) check(a action) {

@@ -81,7 +81,12 @@ func (s *state) greet(now time.Duration) {
 	if s.rpc(rpc) == nil {
 		return
 	}
+	if s.leaving != nil {
+		s.leave(now, rpc, *s.leaving)
+		return
+	}
 	s.openTurn(now, rpc, ByStart)
+	s.flushWaiting(rpc)
 	s.endInput(now)
 }
 
@@ -146,12 +151,12 @@ func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 }
 
 func (s *state) dtmf(now time.Duration, rpc rpcID, digits string) {
+	if s.input.Terminator != 0 {
+		digits = strings.TrimSuffix(digits, string(s.input.Terminator))
+	}
 	if digits == "" {
 		s.silence(now, rpc)
 		return
-	}
-	if s.input.Terminator != 0 {
-		digits = strings.TrimSuffix(digits, string(s.input.Terminator))
 	}
 	sensitive := s.input.Sensitive
 	t := s.openTurn(now, rpc, ByDTMF)
@@ -164,6 +169,7 @@ func (s *state) noInput(now time.Duration, rpc rpcID, r *rpcState) {
 		return // speech was found meanwhile
 	}
 	if s.stale(r) || s.turn != nil || s.play.current(now) != nil {
+		s.flushWaiting(rpc)
 		s.final(rpc) // past: input or an answer came meanwhile
 		return
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/audio"
@@ -96,21 +97,23 @@ func (b *playback) endTurn(turn uint64) {
 
 // finished removes and returns the prompts that have been played to their end.
 func (b *playback) finished(now time.Duration) (ids []uint64) {
-	for len(b.prompts) > 0 {
-		p := b.prompts[0]
-		if !p.ended || p.active(now) {
-			return ids
+	b.prompts = slices.DeleteFunc(b.prompts, func(p *prompt) bool {
+		over := p.ended && !p.active(now)
+		if over {
+			ids = append(ids, p.id)
 		}
-		ids = append(ids, p.id)
-		b.prompts = b.prompts[1:]
-	}
+		return over
+	})
 	return ids
 }
 
 // nextFinish is when finished will have something to return.
 func (b *playback) nextFinish() time.Duration {
-	if len(b.prompts) == 0 || !b.prompts[0].ended || b.prompts[0].queued > 0 {
-		return never
+	next := never
+	for _, p := range b.prompts {
+		if p.ended && p.queued == 0 {
+			next = min(next, p.to)
+		}
 	}
-	return b.prompts[0].to
+	return next
 }

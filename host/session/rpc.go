@@ -29,6 +29,7 @@ type RPC struct {
 	mu      sync.Mutex
 	queue   []outgoing // what waits to be sent
 	ended   bool       // nothing will be added
+	left    bool       // nobody sends any more: what is added comes back
 	err     error      // how it ends
 	unheard int        // bytes of caller audio that wait for the session
 	room    chan struct{}
@@ -52,12 +53,19 @@ func endedRPC() *RPC {
 }
 
 // Receive hands a request to the session, which keeps it. It waits while more
-// than 256 KiB of audio are unheard, and returns when ctx or the session ends.
-func (r *RPC) Receive(ctx context.Context, q *Request) {
-	if r.session == nil || !r.admit(ctx, len(q.Audio)) {
-		return
+// than 256 KiB of audio are unheard, and returns when ctx or the session ends. The
+// error says that the request does not belong here.
+func (r *RPC) Receive(ctx context.Context, q *Request) error {
+	if r.session == nil {
+		return nil
 	}
-	r.session.mailbox.Put(input{kind: requested, rpc: r.id, request: q})
+	if err := r.session.accepts(q); err != nil {
+		return err
+	}
+	if r.admit(ctx, len(q.Audio)) {
+		r.session.mailbox.Put(input{kind: requested, rpc: r.id, request: q})
+	}
+	return nil
 }
 
 func (r *RPC) admit(ctx context.Context, bytes int) bool {
@@ -198,6 +206,11 @@ func (r *Response) pad() {
 // push queues a response; audio joins the audio of the same prompt before it.
 func (r *RPC) push(response Response) {
 	r.mu.Lock()
+	if r.left {
+		r.mu.Unlock()
+		r.takeBack(response)
+		return
+	}
 	if n := len(r.queue); n > 0 && r.queue[n-1].takes(response) {
 		last := &r.queue[n-1]
 		last.Audio = append(last.Audio, response.Audio...)
@@ -268,6 +281,9 @@ func (r *RPC) takeBack(s Response) {
 // finish tells the session that nothing can be sent any more.
 func (r *RPC) finish() {
 	r.end(context.Canceled)
+	r.mu.Lock()
+	r.left = true
+	r.mu.Unlock()
 	r.drop(0)
 	if r.session != nil {
 		r.session.mailbox.Put(input{kind: gone, rpc: r.id})

@@ -91,6 +91,21 @@ func TestCostReturnsWhole(t *testing.T) {
 	})
 }
 
+// TestAudioAfterTheHandler: what is queued when nobody sends any more comes back.
+func TestAudioAfterTheHandler(t *testing.T) {
+	r := outbox()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range r.Responses(ctx) {
+		t.Error("a response was sent")
+	}
+	r.push(chunk(1, 160))
+	back := r.session.mailbox.Take(nil)
+	if n := len(back); n != 2 || back[1].kind != dropped || back[1].bytes != 160 {
+		t.Errorf("came back: %+v", back)
+	}
+}
+
 func TestPaddingIsSilence(t *testing.T) {
 	r := outbox()
 	r.push(Response{Type: Chunk, Audio: []byte{1, 2, 3}})

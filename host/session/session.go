@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ type Session struct {
 	joined  atomic.Int64 // how many RPCs have joined
 
 	commands atomic.Int64 // how many wait in the mailbox
+	credit   atomic.Int64 // bytes of audio that the agent may still send
 
 	rpcs map[rpcID]*RPC // those that a handler still writes
 	over bool
@@ -41,11 +43,23 @@ func newSession(key Key, log hclog.Logger) *Session {
 // as fast as they are read; an agent that is further ahead floods it.
 const maxCommands = 10_000
 
-// errFlood is what becomes of such an agent.
-var errFlood = fmt.Errorf("more than %d commands are waiting", maxCommands)
+// Why an agent that does not keep to the rules of the wire loses its call.
+var (
+	errFlood     = fmt.Errorf("more than %d commands are waiting", maxCommands)
+	errOverdrawn = errors.New("it sent more audio than its credit allows")
+)
 
 // Command implements Sink.
 func (s *Session) Command(c Command) {
+	if a, ok := c.Body.(PromptAudio); ok {
+		n := int64(len(a.Data))
+		if left := s.credit.Add(-n); left < 0 {
+			if left+n >= 0 { // the first time
+				s.Lost(errOverdrawn)
+			}
+			return
+		}
+	}
 	switch waiting := s.commands.Add(1); {
 	case waiting < maxCommands:
 		s.mailbox.Put(input{kind: commanded, command: c})
@@ -66,6 +80,19 @@ func (s *Session) join(t *Ticket, first *Request) *RPC {
 	}
 	s.mailbox.Put(input{kind: requested, rpc: rpc.id, request: first})
 	return rpc
+}
+
+// accepts says whether a request belongs to this session.
+func (s *Session) accepts(q *Request) error {
+	switch {
+	case q.Key != s.key:
+		return fmt.Errorf("%w: conversation %q of organisation %q on an RPC of another one", ErrBadRequest, q.Key.Conversation, q.Key.Org)
+	case q.Kind == NoKind:
+		return errNoInput
+	case q.Agent != "" && q.Agent != s.state.agent:
+		return fmt.Errorf("%w: %q, but the conversation began with %q", ErrAgentChanged, q.Agent, s.state.agent)
+	}
+	return nil
 }
 
 // run is the session's life: it returns when the session is over.
@@ -125,6 +152,9 @@ func (s *Session) feed(in input) {
 func (s *Session) perform(a action) {
 	switch a.kind {
 	case tell:
+		if c, ok := a.event.Body.(Credit); ok {
+			s.credit.Add(int64(c.Bytes))
+		}
 		if err := s.call.Send(a.event); err != nil {
 			s.Lost(err)
 		}
@@ -135,7 +165,7 @@ func (s *Session) perform(a action) {
 			rpc.drop(a.response.prompt)
 		}
 	case note:
-		s.log.Warn(a.why)
+		s.log.Warn(a.note, "detail", a.detail)
 	case over:
 		s.over = true
 	default:

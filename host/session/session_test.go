@@ -27,3 +27,16 @@ func TestFlood(t *testing.T) {
 		t.Errorf("%d commands wait and the agent was lost %d times, want fewer than %d and once", commands, losses, maxCommands)
 	}
 }
+
+// TestOverdraft holds a bot to its credit.
+func TestOverdraft(t *testing.T) {
+	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
+	s.credit.Store(1000)
+	for range 5 {
+		s.Command(Command{Prompt: 1, Body: PromptAudio{Data: make([]byte, 300)}})
+	}
+	taken := s.mailbox.Take(nil)
+	if len(taken) != 4 || taken[3].kind != lost || !errors.Is(taken[3].err, errOverdrawn) {
+		t.Errorf("took %d inputs of 1500 bytes at a credit of 1000, the last %+v", len(taken), taken[len(taken)-1])
+	}
+}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, e
 	case first.Key.Org == "":
 		return nil, fmt.Errorf("%w: no customer_org_id: send it with every request", ErrBadRequest)
 	case first.Kind == NoKind:
-		return nil, fmt.Errorf("%w: no input: send audio_input, dtmf_input or event_input", ErrBadRequest)
+		return nil, errNoInput
 	}
 	for {
 		e, opening, err := s.place(ctx, t, first)
@@ -122,10 +123,12 @@ func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, e
 	}
 }
 
+var errNoInput = fmt.Errorf("%w: no input: send audio_input, dtmf_input or event_input", ErrBadRequest)
+
 // place finds the entry of a call. A nil one means that the RPC is only to be
 // completed; opening means that the caller is to open the session.
 func (s *Sessions) place(ctx context.Context, t *Ticket, first *Request) (e *entry, opening bool, err error) {
-	if first.Kind != SessionStart && first.Kind != SessionEnd && !s.knows(first.Key) {
+	if first.Kind != SessionStart && !s.knows(first.Key) {
 		s.tickets.waitOlder(ctx, t) // its SESSION_START may be on its way
 	}
 	s.mu.Lock()
@@ -136,6 +139,7 @@ func (s *Sessions) place(ctx context.Context, t *Ticket, first *Request) (e *ent
 	ended, known := s.ended[first.Key]
 	switch {
 	case first.Kind == SessionEnd:
+		s.bury(first.Key) // nothing of this call is to begin a session
 		return nil, false, nil
 	case known && first.Kind != SessionStart && time.Since(ended) < endedKept:
 		return nil, false, nil
@@ -161,6 +165,8 @@ func (s *Sessions) knows(key Key) bool {
 func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	defer close(e.ready)
 	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	limits := s.config.limits()
+	session.credit.Store(int64(limits.credit))
 	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, session)
 	if err != nil {
 		e.err = err
@@ -168,7 +174,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 		return nil, err
 	}
 	session.call = call
-	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), s.config.limits())
+	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits)
 	e.session = session
 	rpc := session.join(t, first)
 	s.running.Go(func() {
@@ -186,11 +192,14 @@ func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Reques
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
+		return nil, ctx.Err() // that was the other RPC's; the place is free again
+	}
 	if e.err != nil {
 		return nil, e.err
 	}
-	if agent := e.session.state.agent; first.Agent != "" && first.Agent != agent {
-		return nil, fmt.Errorf("%w: %q, but the conversation began with %q", ErrAgentChanged, first.Agent, agent)
+	if err := e.session.accepts(first); err != nil {
+		return nil, err
 	}
 	rpc := e.session.join(t, first)
 	if rpc == nil {

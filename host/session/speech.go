@@ -14,6 +14,9 @@ const preRoll = 300 * time.Millisecond
 // some time after their onset.
 const kept = preRoll + 700*time.Millisecond
 
+// speechSlack is how much later than its audio an utterance may end by the clock.
+const speechSlack = 2 * time.Second
+
 // hearing is how much audio is taken at a time, so that a minute in one message
 // is heard like one that comes as it is spoken.
 const hearing = 100 * time.Millisecond
@@ -29,14 +32,13 @@ type speech struct {
 	pcm        []int16
 	edges      []audio.Edge
 
-	rpc     rpcID         // whose audio came last
-	now     time.Duration // position behind the last audio
-	fed     int64         // samples given to the endpointer
-	origin  time.Duration // position of sample originAt
-	anchor  int64
-	half    []byte // the first byte of a sample whose second has not come
-	recent  []byte // the last audio, up to now
-	endedAt time.Duration
+	rpc    rpcID         // whose audio came last
+	now    time.Duration // position behind the last audio
+	fed    int64         // samples given to the endpointer
+	origin time.Duration // position of sample originAt
+	anchor int64
+	half   []byte // the first byte of a sample whose second has not come
+	recent []byte // the last audio, up to now
 }
 
 func newSpeech(traits Traits) speech {
@@ -125,13 +127,13 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 		return
 	}
 	r.heard = true
-	s.flushWaiting(rpc, r)
+	s.flushWaiting(rpc)
 	if s.protected(now) {
 		s.speech.rpc = 0 // a pause: what was said meanwhile does not count
 		return
 	}
 	if err := s.setFormat(now, q.Format.Normal()); err != nil {
-		s.act(action{kind: note, why: "caller audio: " + err.Error()})
+		s.act(action{kind: note, note: "caller audio cannot be read", detail: err.Error()})
 		return
 	}
 	s.speech.place(now, rpc)
@@ -186,6 +188,7 @@ func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	input := s.input // what holds for this input, which opening the turn may end
 	t := s.openTurn(now, rpc, BySpeech)
 	t.speechAt = at
+	s.due.speech = now + input.MaxSpeech + input.EndSilence + speechSlack
 	s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
 	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
 	if s.traits.Audio == Utterances {
@@ -199,7 +202,7 @@ func (s *state) endSpeech(now time.Duration, at time.Duration) {
 	if s.turn == nil || s.turn.cause != BySpeech || !s.turn.inputOpen {
 		return
 	}
-	s.speech.endedAt = at
+	s.turn.speechEnd = at
 	s.endOfInput(now)
 }
 

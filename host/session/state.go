@@ -47,7 +47,8 @@ type action struct {
 	response Response // respond
 	event    Event    // tell
 	err      error    // complete: nil for an orderly end
-	why      string   // note
+	note     string   // note: what happened
+	detail   string   // note: why
 }
 
 type actionKind uint8
@@ -91,18 +92,22 @@ type turn struct {
 	rpc       rpcID
 	inputOpen bool // the caller is still speaking
 	speechAt  time.Duration
+	speechEnd time.Duration // 0 until it was found
 }
 
 // deadlines are all the times a session waits for; never means not now.
 type deadlines struct {
 	greet  time.Duration // do not wait longer for the first half-close
+	speech time.Duration // the caller's audio stopped in mid-utterance
 	answer time.Duration // the bot owes an answer
 	gone   time.Duration // no RPC was open for too long
 	played time.Duration // a prompt ends
 }
 
+var noDeadlines = deadlines{never, never, never, never, never}
+
 func (d *deadlines) next() time.Duration {
-	return min(d.greet, d.answer, d.gone, d.played)
+	return min(d.greet, d.speech, d.answer, d.gone, d.played)
 }
 
 // limits are the settings of a session; see Config for their meaning.
@@ -143,6 +148,7 @@ type state struct {
 	owed     int // credit not returned yet
 	botGone  bool
 	dropped  int // commands that came too late
+	refusals int
 	reason   EndReason
 	detail   string
 	outgoing []action
@@ -151,7 +157,7 @@ type state struct {
 func newState(id string, key Key, agent string, traits Traits, limits limits) *state {
 	return &state{
 		id: id, key: key, agent: agent, traits: traits, limits: limits,
-		due:    deadlines{never, never, never, never},
+		due:    noDeadlines,
 		input:  DefaultInput(),
 		speech: newSpeech(traits),
 	}
@@ -194,7 +200,12 @@ func (s *state) expire(now time.Duration) {
 	if s.due.greet <= now {
 		s.greet(now)
 	}
+	if s.due.speech <= now {
+		s.due.speech = never
+		s.endSpeech(now, s.speech.now)
+	}
 	if s.due.answer <= now {
+		s.due.answer = never
 		s.fallBack(now, "the bot did not answer in time")
 	}
 	for _, id := range s.play.finished(now) {

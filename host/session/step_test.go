@@ -410,3 +410,102 @@ func TestCreditComesBack(t *testing.T) {
 		t.Errorf("spent %d, got back %d, owed %d", spent, back, c.s.owed)
 	}
 }
+
+// TestWordsBeforeTheGreeting: what a bot says while the greeting still waits for
+// the half-close is heard in its place, and so is the end of its part.
+func TestWordsBeforeTheGreeting(t *testing.T) {
+	c := newCall(t, Traits{})
+	c.open(1, Request{Kind: SessionStart})
+	c.say(0, 1, 500, true)
+	c.halfClose(1)
+	c.command(1, 0, Done{})
+	c.wantFinal(1)
+	if len(c.responses[1]) != 2 || len(c.responses[1][0].Audio) != 4000 {
+		t.Errorf("the greeting was %d responses, want its audio and FINAL", len(c.responses[1]))
+	}
+
+	c = newCall(t, Traits{})
+	c.open(1, Request{Kind: SessionStart})
+	c.say(0, 1, 500, true)
+	c.command(0, 0, Leave{Event: TransferToAgent})
+	c.halfClose(1)
+	if got := c.wantFinal(1); got.Event != TransferToAgent || len(c.responses[1]) != 2 || !c.over {
+		t.Errorf("ended with %+v after %d responses, over %t", got, len(c.responses[1]), c.over)
+	}
+}
+
+// TestLostBeforeTheGreeting: a bot that is lost at once leaves no silence.
+func TestLostBeforeTheGreeting(t *testing.T) {
+	c := newCall(t, Traits{})
+	c.open(1, Request{Kind: SessionStart})
+	c.step(input{kind: lost, err: ErrAgentUnavailable})
+	c.halfClose(1)
+	if got := c.wantFinal(1); got.Event != TransferToAgent || !c.over {
+		t.Errorf("the caller got %+v, over %t", got, c.over)
+	}
+}
+
+// TestEndingsStand: what a bot said before it ended its part is heard, and its
+// ending is not replaced by the fallback when it is lost meanwhile.
+func TestEndingsStand(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.say(0, 2, 500, true)
+	c.command(0, 0, Leave{Event: EndSession})
+	c.step(input{kind: lost, err: ErrAgentUnavailable})
+	c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+	if got := c.wantFinal(2); got.Event != EndSession || len(c.responses[2]) != 2 || len(c.responses[2][0].Audio) != 4000 {
+		t.Errorf("ended with %+v after %d responses", got, len(c.responses[2]))
+	}
+}
+
+func TestGivingUpWhileAway(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.open(2, Request{Kind: DTMF, Digits: "7"})
+	c.command(2, 0, Leave{Event: CustomOutput})
+	c.command(0, 0, GiveUp{})
+	c.open(3, Request{Kind: CustomInput})
+	if got := c.wantFinal(3); got.Event != TransferToAgent {
+		t.Errorf("came back to %+v, want a transfer", got)
+	}
+}
+
+// TestSpeechThatStops: audio may end in mid-utterance, with a half-close or
+// without a word.
+func TestSpeechThatStops(t *testing.T) {
+	for name, stop := range map[string]func(c *call){
+		"half-close":   func(c *call) { c.halfClose(2) },
+		"the bot ends": func(c *call) { c.command(2, 0, Done{}) },
+		"silence":      func(c *call) { c.now = c.s.due.next(); c.step(input{kind: tick}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := greeted(t, Traits{OwnEndpointing: true})
+			start := c.now
+			c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+			c.command(0, 0, Endpoint{At: start})
+			c.request(2, Request{Kind: Audio, Audio: make([]byte, 8000)})
+			stop(c)
+			if got := event[InputEnded](c).SpeechEnd; got != start+1020*time.Millisecond {
+				t.Errorf("speech ended at %v, want where the audio did, %v", got, start+1020*time.Millisecond)
+			}
+		})
+	}
+}
+
+// TestPromptDoneDoesNotWait for a prompt that never ends.
+func TestPromptDoneDoesNotWait(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.command(0, 2, StartPrompt{})
+	c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+	c.say(0, 3, 500, true)
+	c.now = c.s.due.next()
+	c.step(input{kind: tick})
+	if got := event[PromptDone](c).Prompt; got != 3 {
+		t.Errorf("prompt %d is done, want 3", got)
+	}
+	for i := range uint64(2 * maxPrompts) {
+		c.command(0, 10+i, StartPrompt{})
+	}
+	if len(c.s.play.prompts) > maxPrompts || count[Refused](c) == 0 {
+		t.Errorf("%d prompts are kept, %d refused", len(c.s.play.prompts), count[Refused](c))
+	}
+}

@@ -12,7 +12,9 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 	default:
 		s.greet(now)
 	}
-	s.interrupt(now, rpc)
+	if cause != ByStart || s.turn != nil { // what a bot says while it is introduced is its greeting
+		s.interrupt(now, rpc)
+	}
 	s.turns++
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
 	s.rpc(rpc).taken = true
@@ -32,8 +34,12 @@ func (s *state) endInput(now time.Duration) {
 	t.inputOpen = false
 	s.due.answer = now + s.limits.answer
 	ended := InputEnded{Turn: t.id, AnswerBy: s.due.answer}
+	s.due.speech = never
 	if t.cause == BySpeech {
-		ended.SpeechEnd = s.speech.endedAt
+		ended.SpeechEnd = t.speechEnd
+		if t.speechEnd == 0 { // it was cut off
+			ended.SpeechEnd = s.speech.now
+		}
 	}
 	if r := s.rpc(t.rpc); r != nil {
 		r.ended = true
@@ -51,7 +57,7 @@ func (s *state) closeTurn(now time.Duration, how TurnEnd) {
 // releaseTurn closes the open turn and leaves its RPC open for what follows.
 func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 	t := s.turn
-	s.turn, s.due.answer = nil, never
+	s.turn, s.due.speech, s.due.answer = nil, never, never
 	s.play.endTurn(t.id)
 	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
 	return t

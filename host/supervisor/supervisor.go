@@ -155,11 +155,16 @@ func (s *Supervisor) find(ctx context.Context, org, agent string) (*running, err
 	if known := s.route[agent]; known != nil {
 		return known.plugin, nil
 	}
+	var failed error
 	for _, r := range s.plugins {
 		offered, err := r.list(ctx, org)
-		if err == nil && slices.ContainsFunc(offered, func(a *pluginv1.Agent) bool { return a.GetId() == agent }) {
+		if slices.ContainsFunc(offered, func(a *pluginv1.Agent) bool { return a.GetId() == agent }) {
 			return r, nil
 		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil { // it may be the one that did not answer
+		return nil, fmt.Errorf("%w: agent %q: %w", session.ErrAgentUnavailable, agent, failed)
 	}
 	known := make([]string, 0, len(s.route))
 	for id := range s.route {
@@ -169,7 +174,7 @@ func (s *Supervisor) find(ctx context.Context, org, agent string) (*running, err
 	return nil, fmt.Errorf("%w %q: this host has %s", session.ErrUnknownAgent, agent, strings.Join(known, ", "))
 }
 
-// List implements session.Agents: the union over all plugins, the default first.
+// List implements session.Agents: the union over all plugins.
 // A plugin that does not answer is left out.
 func (s *Supervisor) List(ctx context.Context, org string) ([]session.AgentInfo, error) {
 	var all []session.AgentInfo
@@ -182,23 +187,13 @@ func (s *Supervisor) List(ctx context.Context, org string) ([]session.AgentInfo,
 			continue
 		}
 		for _, a := range offered {
-			all = append(all, session.AgentInfo{ID: a.GetId(), Name: a.GetName(), Attributes: a.GetAttributes()})
+			all = append(all, session.AgentInfo{ID: a.GetId(), Name: a.GetName(), Attributes: a.GetAttributes(), Default: a.GetId() == s.first})
 		}
 	}
 	if len(all) == 0 && len(failed) > 0 {
 		return nil, fmt.Errorf("%w: %w", session.ErrAgentUnavailable, errors.Join(failed...))
 	}
-	slices.SortStableFunc(all, func(a, b session.AgentInfo) int {
-		return boolRank(b.ID == s.first) - boolRank(a.ID == s.first)
-	})
 	return all, nil
-}
-
-func boolRank(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (r *running) list(ctx context.Context, org string) ([]*pluginv1.Agent, error) {

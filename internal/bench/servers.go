@@ -117,7 +117,7 @@ func quiet() hclog.Logger {
 
 func serveSessions(name string, agents session.Agents, stop func()) (*variant, error) {
 	sessions := session.New(agents, session.Config{Log: quiet()})
-	server := rpc.NewServer(sessions)
+	server := rpc.NewServer(sessions, quiet())
 	return serve(name, server.Serve, func() {
 		sessions.Stop()
 		server.Stop(context.Background())
