@@ -14,7 +14,7 @@ import (
 
 type serveCmd struct {
 	Listen       string   `default:"${listen}" placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${default})."`
-	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default."`
+	Plugin       []string `sep:"none" required:"" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
 	VerifyTokens bool     `default:"true" help:"Check the tokens that Webex presents. Not possible yet: start with --verify-tokens=false."`
 	PluginLog    string   `enum:"trace,debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"Level of the plugins' own logs (${default}): ${enum}."`

@@ -216,7 +216,7 @@ func TestUsage(t *testing.T) {
 		says string
 	}{
 		{[]string{"serve", "--plugin", "x"}, 2, "--verify-tokens=false"},
-		{[]string{"serve", "--verify-tokens=false", "--listen", "127.0.0.1:0"}, 1, "--plugin"},
+		{[]string{"serve", "--verify-tokens=false", "--listen", "127.0.0.1:0"}, 2, "--plugin"},
 		{[]string{"serve", "--verify-tokens=false", "--plugin", "x", "--listen", "nowhere"}, 1, "nowhere"},
 		{[]string{"serve", "--verify-tokens=false", "--plugin", "x", "--listen", "127.0.0.1:0", "--admin", "0.0.0.0:1"}, 1, "loopback"},
 		{[]string{"serve", "--nonsense"}, 2, "--nonsense"},

@@ -315,6 +315,8 @@ func TestBadTraffic(t *testing.T) {
 	}{
 		{"no conversation", []*mediav1.VoiceVARequest{event("", mediav1.EventInput_SESSION_START)}, codes.InvalidArgument, "conversation_id"},
 		{"no organisation", []*mediav1.VoiceVARequest{noOrg}, codes.InvalidArgument, "customer_org_id"},
+		{"an endless id", []*mediav1.VoiceVARequest{event(strings.Repeat("c", 300), mediav1.EventInput_SESSION_START)}, codes.InvalidArgument, "256 bytes"},
+		{"an id with a line end", []*mediav1.VoiceVARequest{event("c\n2", mediav1.EventInput_SESSION_START)}, codes.InvalidArgument, "do not print"},
 		{"no input", []*mediav1.VoiceVARequest{request("c2")}, codes.InvalidArgument, "audio_input"},
 		{"no request", nil, codes.InvalidArgument, "without a request"},
 		{"unknown event", []*mediav1.VoiceVARequest{event("c2", 77)}, codes.InvalidArgument, "77"},

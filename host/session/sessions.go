@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -108,6 +110,8 @@ func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, e
 		return nil, fmt.Errorf("%w: no customer_org_id: send it with every request", ErrBadRequest)
 	case first.Kind == NoKind:
 		return nil, errNoInput
+	case !sane(first.Key.Conversation) || !sane(first.Key.Org) || !sane(first.Agent):
+		return nil, fmt.Errorf("%w: an id has more than %d bytes or characters that do not print", ErrBadRequest, maxID)
 	}
 	for {
 		e, opening, err := s.place(ctx, t, first)
@@ -121,6 +125,14 @@ func (s *Sessions) Join(ctx context.Context, t *Ticket, first *Request) (*RPC, e
 			return rpc, err
 		}
 	}
+}
+
+// maxID is the longest id of a conversation, an organisation or an agent, in bytes.
+const maxID = 256
+
+// sane says that an id can stand in a log.
+func sane(id string) bool {
+	return len(id) <= maxID && !strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 var errNoInput = fmt.Errorf("%w: no input: send audio_input, dtmf_input or event_input", ErrBadRequest)

@@ -130,3 +130,31 @@ func TestSpeechThatDoesNotEnd(t *testing.T) {
 		t.Errorf("got %+v", c.responses[2])
 	}
 }
+
+// TestNextUtterance: whatever ends an utterance before its end, the next one is
+// heard.
+func TestNextUtterance(t *testing.T) {
+	words := audio.EncodeMuLaw(nil, hello(t))
+	for name, stop := range map[string]func(c *call){
+		"cancelled":      func(c *call) { c.step(input{kind: gone, rpc: 2}) },
+		"half-closed":    func(c *call) { c.halfClose(2); c.command(c.s.turns, 0, Done{}) },
+		"keys":           func(c *call) { c.open(3, Request{Kind: DTMF, Digits: "1"}); c.command(c.s.turns, 0, Done{}) },
+		"first key":      func(c *call) { c.request(2, Request{Kind: DTMFStart}) },
+		"custom event":   func(c *call) { c.open(3, Request{Kind: CustomInput}); c.command(c.s.turns, 0, Done{}) },
+		"the bot's done": func(c *call) { c.command(c.s.turns, 0, Done{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := greeted(t, Traits{})
+			c.open(2, Request{Kind: Audio, Audio: words[:16000]}) // in mid-speech
+			if len(c.responses[2]) != 1 {
+				t.Fatalf("got %+v, want START_OF_INPUT", c.responses[2])
+			}
+			stop(c)
+			c.now += 5 * time.Second
+			c.open(4, Request{Kind: Audio, Audio: words[8000:]}) // no silence before it
+			if got := c.responses[4]; len(got) != 2 || got[0].Event != StartOfInput || got[1].Event != EndOfInput {
+				t.Errorf("the next utterance got %+v", got)
+			}
+		})
+	}
+}

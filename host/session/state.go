@@ -218,9 +218,12 @@ func (s *state) expire(now time.Duration) {
 
 // watch sets the deadlines that follow from the state as a whole.
 func (s *state) watch(now time.Duration) {
+	if s.phase == dead {
+		return
+	}
 	s.due.played = s.play.nextFinish()
 	switch {
-	case len(s.rpcs) > 0 || s.phase == dead:
+	case len(s.rpcs) > 0:
 		s.due.gone = never
 	case s.due.gone == never || s.play.ends > now:
 		s.due.gone = max(now, s.play.ends) + s.patience()

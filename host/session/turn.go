@@ -58,6 +58,9 @@ func (s *state) closeTurn(now time.Duration, how TurnEnd) {
 func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 	t := s.turn
 	s.turn, s.due.speech, s.due.answer = nil, never, never
+	if t.cause == BySpeech && t.inputOpen {
+		s.speech.reset() // what is said next is another utterance
+	}
 	s.play.endTurn(t.id)
 	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
 	return t

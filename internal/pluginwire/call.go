@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/byova-host/byova-host/internal/lane"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
@@ -45,7 +43,7 @@ func (c *Call) Send(event *pluginv1.Event) error {
 	event.Call = c.number
 	if len(event.Audio) == 0 {
 		// One event that cannot be written would end the stream of all calls.
-		if _, err := proto.Marshal(event); err != nil {
+		if err := wire.Check(event); err != nil {
 			return fmt.Errorf("send event: %w", err)
 		}
 	}

@@ -56,6 +56,8 @@ func (s *start) explain(caller, limited context.Context, err error) error {
 			return fmt.Errorf("it ended while the host waited for %s: %s", s.step, how)
 		}
 		return fmt.Errorf("it ended without a handshake, is it a byova plugin? %s", how)
+	case status.Code(err) == codes.DeadlineExceeded, status.Code(err) == codes.Canceled:
+		return s.tooLate(passed, first) // the plugin's end of the limit came first
 	case status.Code(err) == codes.Unimplemented:
 		return fmt.Errorf("it does not serve %s of %s", s.step, pluginv1.Plugin_ServiceDesc.ServiceName)
 	default:

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	hclog "github.com/hashicorp/go-hclog"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/byova-host/byova-host/internal/lane"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
@@ -18,6 +18,9 @@ import (
 
 // longestStack is how much of a panic's stack goes to the host.
 const longestStack = 8 << 10
+
+// longestMessage is how much of an error's text does.
+const longestMessage = 4 << 10
 
 // Call is one call. Its commands may be used concurrently; Next may not.
 type Call struct {
@@ -207,9 +210,17 @@ func recoverInto(err *error) {
 	}
 }
 
+// shorten cuts a message to what a log can bear, at a whole character.
+func shorten(s string) string {
+	if len(s) <= longestMessage {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longestMessage], "") + "..."
+}
+
 // fail gives the call back to the host.
 func (c *Call) fail(err error) {
-	failed := &pluginv1.Failed{Message: err.Error()}
+	failed := &pluginv1.Failed{Message: shorten(err.Error())}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		failed.Stack = string(p.stack)
 		c.log.Error("handler panicked", "panic", p.value, "stack", failed.Stack)
@@ -235,7 +246,7 @@ func (c *Call) leave(command *pluginv1.Command) error {
 func (c *Call) command(command *pluginv1.Command) error {
 	command.Call = c.number
 	// One command that cannot be written would end the stream of all calls.
-	if _, err := proto.Marshal(command); err != nil {
+	if err := wire.Check(command); err != nil {
 		return fmt.Errorf("send command: %w", err)
 	}
 	c.mu.Lock()

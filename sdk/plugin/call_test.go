@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -316,4 +317,14 @@ func TestEventsErrorFailsTheCall(t *testing.T) {
 		h.send(start(1, 0))
 		expect(t, "key", h.send(press(1, 1, "5")...), "1/0 failed: no such key")
 	})
+}
+
+// TestLongErrors: an error's text is cut to what the wire and a log can bear.
+func TestLongErrors(t *testing.T) {
+	for _, text := range []string{"short", strings.Repeat("x", 2<<20), strings.Repeat("\u20ac", longestMessage)} {
+		got := shorten(text)
+		if len(got) > longestMessage+3 || !utf8.ValidString(got) || !strings.HasPrefix(text, strings.TrimSuffix(got, "...")) {
+			t.Errorf("%d bytes became %d", len(text), len(got))
+		}
+	}
 }

@@ -34,6 +34,11 @@ const (
 	// MaxMessage is the largest message that either end accepts.
 	MaxMessage = 1 << 20
 
+	// MaxControl is the largest event or command without audio, in bytes: with
+	// a full batch around it, it still fits into a message. A larger one is
+	// its call's failure, since it would end the stream of all calls.
+	MaxControl = MaxMessage - 128<<10
+
 	// MaxAudio is the most audio one event or command carries, in bytes.
 	MaxAudio = 64 << 10
 )
