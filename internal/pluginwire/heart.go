@@ -1,48 +1,65 @@
 package pluginwire
 
 import (
+	"fmt"
 	"sync"
 	"time"
-
-	hclog "github.com/hashicorp/go-hclog"
 
 	"github.com/byova-host/byova-host/internal/lane"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
+// A plugin that has not answered a ping for pongLate gets no new calls; after
+// pongLost it is lost.
 const (
 	pingEvery = time.Second
-	pongLate  = 5 * time.Second
+	pongLate  = time.Second
+	pongLost  = 5 * time.Second
 )
+
+// errHung is what a plugin is lost of that does not answer.
+var errHung = fmt.Errorf("it has not answered in its stream for %v", pongLost)
 
 // heart asks in the stream whether the plugin still reads and answers. A health
 // RPC would be answered by a plugin whose calls all hang.
 type heart struct {
-	log     hclog.Logger
 	alive   chan struct{} // closed by the first answer
 	mu      sync.Mutex
 	id      uint64 // of the last ping
 	waiting bool   // it is not answered yet
 	sent    time.Time
-	warned  bool
+	last    time.Time // when beat was last called
 }
 
-// beat sends a ping unless one is still waiting for its answer, which it
-// complains about once.
-func (h *heart) beat(to *lane.Lane[*pluginv1.Event]) {
+// beat sends a ping unless one still waits for its answer, and reports whether
+// that one has waited for too long. Time in which the host itself was held up
+// does not count.
+func (h *heart) beat(to *lane.Lane[*pluginv1.Event]) (lost bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now := time.Now()
+	if held := now.Sub(h.last) - pingEvery; h.waiting && held > pingEvery {
+		h.sent = h.sent.Add(held)
+	}
+	h.last = now
 	if h.waiting {
-		if late := time.Since(h.sent); late > pongLate && !h.warned {
-			h.warned = true
-			h.log.Warn("plugin does not answer in its stream", "for", late.Round(time.Millisecond))
-		}
-		return
+		return now.Sub(h.sent) > pongLost
 	}
 	h.id++
-	h.waiting, h.sent = true, time.Now()
+	h.waiting, h.sent = true, now
 	// A lane that is closed belongs to a process that is being buried.
 	_ = to.Push(&pluginv1.Event{Body: &pluginv1.Event_Ping{Ping: &pluginv1.Ping{Id: h.id}}})
+	return false
+}
+
+// late is how long the last ping has waited for its answer beyond what is usual.
+func (h *heart) late() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.waiting {
+		return 0
+	}
+	return max(0, time.Since(h.sent)-pongLate)
 }
 
 func (h *heart) answered(id uint64) {
@@ -55,10 +72,6 @@ func (h *heart) answered(id uint64) {
 	if id == 1 {
 		close(h.alive)
 	}
-	if h.warned {
-		h.warned = false
-		h.log.Info("plugin answers again", "after", time.Since(h.sent).Round(time.Millisecond))
-	}
 }
 
 // keepBeating pings until the process's end is known.
@@ -68,7 +81,9 @@ func (p *Process) keepBeating() {
 	for {
 		select {
 		case <-ticker.C:
-			p.heart.beat(p.first.control)
+			if p.heart.beat(p.first.control) {
+				p.lose(errHung)
+			}
 		case <-p.judged:
 			return
 		}

@@ -145,7 +145,7 @@ func newProcess(config Config) (*Process, error) {
 		stopping: make(chan struct{}), broken: make(chan struct{}),
 		judged: make(chan struct{}), done: make(chan struct{}),
 	}
-	p.heart.log, p.heart.alive = log, make(chan struct{})
+	p.heart.alive = make(chan struct{})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	cmd := &exec.Cmd{Path: path, Args: append([]string{path}, config.Args...)}
 	p.child = newChild(cmd, p.output)

@@ -117,6 +117,9 @@ func (p *Process) Err() error {
 // has. With a limit of calls a stream, each such stream ends with its last call
 // and the first one carries none. Sink may be called before Open returns.
 func (p *Process) Open(sink Sink) (*Call, error) {
+	if late := p.heart.late(); late > 0 {
+		return nil, fmt.Errorf("open a call at plugin %q: it does not answer in its stream", p.config.Name)
+	}
 	most := int(p.description.MaxCallsPerStream)
 	number := p.number.Add(1)
 	if most == 0 {

@@ -342,6 +342,28 @@ func TestStopWithoutPatience(t *testing.T) {
 	}
 }
 
+// TestHungPlugin: a process that lives and does not answer is lost like a dead one.
+func TestHungPlugin(t *testing.T) {
+	l := newLauncher(t)
+	p := l.start(t, "good")
+	s := newSink()
+	open(t, p, s)
+	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("a stopped plugin was not given up within 10 s")
+	}
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "not answered") {
+		t.Errorf("lost of %v", err)
+	}
+	if len(s.lost) != 1 {
+		t.Errorf("the call was told of its loss %d times", len(s.lost))
+	}
+}
+
 func TestGrandchildHoldsStderr(t *testing.T) {
 	l := newLauncher(t)
 	p := l.start(t, "family")
