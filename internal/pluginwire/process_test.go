@@ -396,10 +396,17 @@ func TestFloods(t *testing.T) {
 				send(t, c, keys("3"))
 			}
 			s.did(t, "3")
-			for p.Stats().OutputBytes < 1<<20 {
-				send(t, c, keys("7"))
-				s.did(t, "7")
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for limit := time.After(15 * time.Second); p.Stats().OutputBytes < 1<<20; {
+				select {
+				case <-tick.C:
+				case <-limit:
+					t.Fatalf("waited 15 s for 1 MiB of output to be dropped, %d bytes were", p.Stats().OutputBytes)
+				}
 			}
+			send(t, c, keys("7")) // the call goes on beside the flood
+			s.did(t, "7")
 			stop(t, p)
 			if n := len(l.log.String()); n > 2<<20 {
 				t.Errorf("the log has %d bytes", n)
