@@ -25,6 +25,7 @@ func fromRequest(m *mediav1.VoiceVARequest) (*session.Request, error) {
 		Agent:        m.GetVirtualAgentId(),
 		VendorConfig: m.GetVendorSpecificConfig(),
 		Additional:   m.GetAdditionalInfo(),
+		Partial:      m.GetAllowPartialResponses(),
 	}
 	if n := beside(m); n > maxBeside {
 		return nil, fmt.Errorf("%w: %d bytes beside the audio: at most %d are taken", session.ErrBadRequest, n, maxBeside)
@@ -111,7 +112,13 @@ func toResponse(r session.Response) *mediav1.VoiceVAResponse {
 	case session.Chunk:
 		m.ResponseType = mediav1.VoiceVAResponse_CHUNK
 		m.Prompts = []*mediav1.Prompt{{AudioContent: r.Audio, IsBargeInEnabled: r.BargeIn}}
+	case session.Partial:
+		m.ResponseType = mediav1.VoiceVAResponse_PARTIAL
 	case session.Final, session.EventOnly: // both are FINAL, the zero value, on the wire
+	}
+	for _, c := range r.Clips {
+		file := audio.AppendWAV(nil, audio.WAV{Format: audio.Telephone, Data: c.Audio})
+		m.Prompts = append(m.Prompts, &mediav1.Prompt{AudioContent: file, IsBargeInEnabled: c.BargeIn})
 	}
 	if r.Event != session.NoEvent {
 		m.OutputEvents = []*mediav1.OutputEvent{toEvent(r)}
@@ -132,6 +139,8 @@ func toEvent(r session.Response) *mediav1.OutputEvent {
 		session.TransferToAgent: mediav1.OutputEvent_TRANSFER_TO_AGENT,
 		session.EndSession:      mediav1.OutputEvent_SESSION_END,
 		session.CustomOutput:    mediav1.OutputEvent_CUSTOM_EVENT,
+		session.NoMatch:         mediav1.OutputEvent_NO_MATCH,
+		session.NoInputEvent:    mediav1.OutputEvent_NO_INPUT,
 	}
 	event := &mediav1.OutputEvent{EventType: types[r.Event], Name: r.Name}
 	if len(r.Metadata) > 0 {

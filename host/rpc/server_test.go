@@ -52,6 +52,7 @@ type botCall struct {
 func (c *botCall) Agent() string          { return "bot" }
 func (c *botCall) Traits() session.Traits { return session.Traits{} }
 func (c *botCall) Close()                 {}
+func (c *botCall) AudioLost() int64       { return 0 }
 
 func (c *botCall) Send(e session.Event) error {
 	switch body := e.Body.(type) {

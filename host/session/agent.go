@@ -40,6 +40,8 @@ type AgentCall interface {
 	Traits() Traits
 	// Send delivers an event; an error says that the call has no agent any more.
 	Send(Event) error
+	// AudioLost is how many bytes of caller audio the agent did not take in time.
+	AudioLost() int64
 	// Close ends the agent's part after the events sent so far. Commands may
 	// still arrive for a moment.
 	Close()
@@ -70,6 +72,9 @@ var (
 	ErrBadRequest       = errors.New("bad request")
 	ErrFull             = errors.New("no free slot")
 	ErrDraining         = errors.New("the host is shutting down")
+	ErrTooManyRPCs      = errors.New("too many open RPCs in one conversation")
+	ErrNoSession        = errors.New("no session")
+	ErrBotFailed        = errors.New("the bot failed")
 	ErrStopped          = errors.New("the host has stopped")
 )
 
@@ -247,7 +252,9 @@ type (
 		End  bool
 	}
 	// Done ends the answer to the turn.
-	Done struct{}
+	Done struct {
+		Event OutputEvent // NoEvent; or NoMatch or NoInputEvent, with which a flow may leave the bot
+	}
 	// SetInput changes how the next input is taken; zero fields stay as they are.
 	SetInput struct {
 		Mode         *InputMode

@@ -33,6 +33,8 @@ type Request struct {
 	Agent        string // empty means the default agent
 	VendorConfig string // Control Hub's text, unparsed
 	Additional   map[string]string
+	Tracking     string // Webex's id of this RPC, for logs
+	Partial      bool   // PARTIAL responses are welcome
 
 	Kind       InputKind
 	Audio      []byte       // Audio: the session keeps it
@@ -41,6 +43,13 @@ type Request struct {
 	Digits     string       // DTMF: 0-9, *, #, A-D as pressed
 	Name       string       // SessionStart, CustomInput
 	Parameters map[string]any
+}
+
+// cost is what a request counts for while it waits: its content, and something
+// for itself.
+func (q *Request) cost() int {
+	const each = 256
+	return len(q.Audio) + len(q.VendorConfig) + len(q.Digits) + each
 }
 
 // OutputEvent is what a Response tells Webex beside or instead of a prompt.
@@ -54,6 +63,8 @@ const (
 	TransferToAgent
 	EndSession
 	CustomOutput
+	NoMatch
+	NoInputEvent
 )
 
 // ResponseType says how a Response takes part in an answer.
@@ -63,6 +74,7 @@ type ResponseType uint8
 const (
 	EventOnly ResponseType = iota // speech began or ended; the RPC goes on
 	Chunk                         // a piece of prompt audio
+	Partial                       // prompts before the answer
 	Final                         // the answer is complete
 )
 
@@ -71,6 +83,7 @@ type Response struct {
 	Type    ResponseType
 	Audio   []byte // Chunk: mu-law, 8 kHz; valid until the next response is taken
 	BargeIn bool   // Chunk: whether the caller's input cuts it
+	Clips   []Clip // Final, Partial: whole prompts, in WAV mode
 
 	Event      OutputEvent
 	Name       string
@@ -84,6 +97,14 @@ type Response struct {
 	prompt uint64 // whose audio this is
 	size   int    // bytes of its audio, without padding
 	cost   int    // bytes of credit that return to the bot when it has left
+}
+
+// Clip is a whole prompt.
+type Clip struct {
+	Audio   []byte // mu-law, 8 kHz
+	BargeIn bool
+
+	prompt uint64
 }
 
 // InputMode says which kinds of input Webex collects.
@@ -106,16 +127,4 @@ type InputConfig struct {
 	EndSilence time.Duration // silence that ends an utterance
 	MaxSpeech  time.Duration // longest utterance
 	Sensitive  bool          // not to be recorded or logged
-}
-
-// DefaultInput is what holds until a bot says otherwise.
-func DefaultInput() InputConfig {
-	return InputConfig{
-		DTMFLength: 20,
-		InterDigit: 3 * time.Second,
-		Terminator: '#',
-		NoInput:    5 * time.Second,
-		EndSilence: 500 * time.Millisecond,
-		MaxSpeech:  30 * time.Second,
-	}
 }

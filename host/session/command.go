@@ -12,7 +12,7 @@ import (
 // its turn is closed.
 func (s *state) command(now time.Duration, c Command) {
 	if g, ok := c.Body.(GiveUp); ok { // never too late while the bot has the call
-		s.fallBack(now, "the bot failed: "+g.Message)
+		s.fallBack(now, botFailed, "the bot failed: "+g.Message)
 		return
 	}
 	if s.late(c) {
@@ -26,13 +26,13 @@ func (s *state) command(now time.Duration, c Command) {
 	case PromptAudio:
 		s.promptAudio(now, c, body)
 	case Done:
-		s.done(now, c)
+		s.done(now, c, body)
 	case SetInput:
 		s.setInput(now, c, body)
 	case Clear:
 		s.dropAudio(now, c.Prompt)
 	case Leave:
-		s.wantsToLeave(now, body)
+		s.wantsToLeave(now, ending{Leave: body})
 	case Endpoint:
 		s.endpoint(now, c, body)
 	case Unknown:
@@ -49,9 +49,18 @@ func (s *state) late(c Command) bool {
 // drop counts a command that came too late and returns the credit of its audio.
 func (s *state) drop(now time.Duration, c Command) {
 	s.dropped++
-	if a, ok := c.Body.(PromptAudio); ok {
-		s.repay(now, len(a.Data))
+	if c.Turn == 0 || c.Turn != s.cut { // who was interrupted could not know yet
+		s.noteOnce("a command of the bot came too late", fmt.Sprintf("%T of turn %d", c.Body, c.Turn))
 	}
+	if a, ok := c.Body.(PromptAudio); ok {
+		s.unplay(now, len(a.Data))
+	}
+}
+
+// unplay counts audio that nobody will hear, and returns its credit.
+func (s *state) unplay(now time.Duration, bytes int) {
+	s.unplayed += bytes
+	s.repay(now, bytes)
 }
 
 // maxRefusalNotes bounds what a bot can write into the log by one call.
@@ -76,7 +85,7 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 		s.refuse(now, c, "prompt", "hold is not supported: send the prompt when it is to play")
 		return
 	}
-	if c.Prompt == 0 || s.play.find(c.Prompt) != nil {
+	if c.Prompt == 0 || c.Prompt&hostPrompt != 0 || s.play.find(c.Prompt) != nil {
 		s.refuse(now, c, "prompt", "a prompt needs a number of its own, from 1")
 		return
 	}
@@ -89,13 +98,15 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 		s.refuse(now, c, "prompt", err.Error())
 		return
 	}
-	s.play.start(&prompt{id: c.Prompt, turn: c.Turn, bargeIn: p.BargeIn, converter: converter})
+	greeting := s.greeting != 0 || s.turn != nil && s.turn.cause == ByStart
+	bargeIn := p.BargeIn && (s.GreetingBargeIn || !greeting)
+	s.play.start(&prompt{id: c.Prompt, turn: c.Turn, bargeIn: bargeIn, converter: converter})
 }
 
 func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 	p := s.play.find(c.Prompt)
 	if p == nil || p.ended {
-		s.drop(now, c) // refused or cut
+		s.unplay(now, len(a.Data)) // refused or cut
 		return
 	}
 	data := a.Data
@@ -106,22 +117,50 @@ func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 		data = p.converter.Flush(data)
 		p.ended = true
 	}
+	if len(data) > 0 && s.turn != nil && c.Turn == s.turn.id {
+		s.stopFilling()
+	}
+	if s.Answers == WAV {
+		s.hold(now, c, p, data)
+		s.repay(now, len(a.Data))
+		return
+	}
 	p.queued += len(data)
-	r := Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: len(a.Data)}
+	s.sendAudio(now, p, Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: len(a.Data)})
+}
+
+// sendAudio sends audio of a prompt, or has it wait for an RPC.
+func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 	rpc := s.speakingRPC()
 	switch {
-	case len(data) == 0:
+	case len(r.Audio) == 0:
 		s.repay(now, r.cost)
 	case rpc == 0:
 		s.waiting = append(s.waiting, r)
 		return
 	default:
+		s.tellEndOfInput()
 		s.rpc(rpc).chunks = true
 		s.respond(rpc, r)
 	}
 	if p.ended && rpc != 0 {
 		s.act(action{kind: seal, rpc: rpc})
 	}
+}
+
+// hold keeps audio for the FINAL that will carry it, in WAV mode.
+func (s *state) hold(now time.Duration, c Command, p *prompt, data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	if s.held.add(p.id, p.bargeIn, data) {
+		p.held = true
+		s.awaitMore(now)
+		return
+	}
+	p.ended = true
+	s.unplayed += len(data)
+	s.refuse(now, c, "audio", fmt.Sprintf("the answer is longer than %v, which is the most in WAV mode", audio.Telephone.Duration(maxHeld)))
 }
 
 // flushWaiting plays what the bot said while no RPC could carry it.
@@ -145,13 +184,20 @@ func (s *state) flushWaiting(rpc rpcID) {
 func (s *state) settle(now time.Duration, in input) {
 	if in.kind == left {
 		s.play.left(now, in.prompt, in.bytes)
-		if s.due.answer != never {
-			s.due.answer = now + s.limits.answer // it is being answered
+		if in.prompt&hostPrompt == 0 {
+			s.awaitMore(now)
 		}
 	} else {
 		s.play.taken(in.prompt, in.bytes)
 	}
 	s.repay(now, in.cost)
+}
+
+// awaitMore gives a bot that is answering more time.
+func (s *state) awaitMore(now time.Duration) {
+	if s.due.answer != never {
+		s.awaitAnswer(now)
+	}
 }
 
 // repay returns credit to the bot, in portions.
@@ -163,7 +209,7 @@ func (s *state) repay(now time.Duration, cost int) {
 	}
 }
 
-func (s *state) done(now time.Duration, c Command) {
+func (s *state) done(now time.Duration, c Command, d Done) {
 	if c.Turn == 0 {
 		s.refuse(now, c, "done", "it names no turn")
 		return
@@ -171,16 +217,17 @@ func (s *state) done(now time.Duration, c Command) {
 	if s.turn.inputOpen {
 		s.endOfInput(now)
 	}
-	s.closeTurn(now, Answered)
+	s.tellEndOfInput()
+	s.closeTurn(now, Answered, Response{Event: d.Event, Clips: s.takeHeld()})
 }
 
 // wantsToLeave ends the bot's part as soon as an RPC can carry it.
-func (s *state) wantsToLeave(now time.Duration, l Leave) {
+func (s *state) wantsToLeave(now time.Duration, e ending) {
 	if rpc := s.speakingRPC(); rpc != 0 {
-		s.leave(now, rpc, l)
+		s.leave(now, rpc, e)
 		return
 	}
-	s.leaving = &l
+	s.leaving = &e
 }
 
 func (s *state) endpoint(now time.Duration, c Command, e Endpoint) {

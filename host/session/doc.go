@@ -16,6 +16,8 @@
 // blocks. Each RPC's responses wait in its outbox until the adapter's handler,
 // the only writer, takes them.
 //
-// What bounds memory: caller audio by [RPC.Receive], which waits while its
-// session has not caught up; the bot's audio by credit, returned as it leaves.
+// What bounds memory: requests by [RPC.Receive], which waits while its session
+// has not caught up, and by the number of open RPCs; the bot's audio by credit,
+// returned as it leaves, and in WAV mode, where an answer is held until it is
+// whole, by the length of an answer.
 package session

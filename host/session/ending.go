@@ -1,55 +1,103 @@
 package session
 
-import "time"
+import (
+	"maps"
+	"time"
+)
+
+// ending is how the bot's part of a call ends: as the bot wants it, or by the
+// fallback.
+type ending struct {
+	Leave
+	prompt []byte // the host's, played first
+	err    error  // status instead of an event
+}
+
+// The reasons that a fallback gives the flow.
+const (
+	botFailed = "bot failed"
+	tooLong   = "call too long"
+)
 
 // leave ends the bot's part of the call on rpc, behind what was said there.
-func (s *state) leave(now time.Duration, rpc rpcID, l Leave) {
+func (s *state) leave(now time.Duration, rpc rpcID, e ending) {
 	s.leaving = nil
 	s.flushWaiting(rpc)
 	if s.turn != nil {
 		if s.turn.inputOpen {
 			s.endOfInput(now)
 		}
+		s.tellEndOfInput()
 		if t := s.releaseTurn(now, Answered); t.rpc != rpc {
 			s.complete(t.rpc)
 		}
 	}
-	s.respond(rpc, Response{Type: Final, Event: l.Event, Name: l.Name, Metadata: l.Metadata,
-		Transcript: l.Transcript, Summary: l.Summary})
-	s.forget(rpc, nil)
+	s.sayLast(rpc, e)
 	switch {
 	case s.botGone:
 		s.end(now, EndedFailed, s.detail)
-	case l.Event == CustomOutput:
+	case e.Event == CustomOutput:
 		s.phase = away
 		s.completeAll(nil)
 	default:
-		s.end(now, EndedByBot, l.Name)
+		s.end(now, EndedByBot, e.Name)
 	}
 }
 
-// fallBack takes the call from a bot that cannot go on and hands it to a human:
-// a caller is not left in silence.
-func (s *state) fallBack(now time.Duration, why string) {
+// sayLast completes an RPC with the end of the bot's part.
+func (s *state) sayLast(rpc rpcID, e ending) {
+	last := Response{Type: Final, Event: e.Event, Name: e.Name, Metadata: e.Metadata,
+		Transcript: e.Transcript, Summary: e.Summary, Clips: s.takeHeld()}
+	switch {
+	case len(e.prompt) == 0:
+	case s.Answers == WAV:
+		last.Clips = append(last.Clips, s.clip(e.prompt, false))
+	default:
+		s.sendClip(rpc, s.clip(e.prompt, false))
+	}
+	if e.err == nil {
+		s.respond(rpc, last)
+	}
+	s.forget(rpc, e.err)
+}
+
+// fallBack takes the call from a bot that cannot go on: a caller is not left in
+// silence.
+func (s *state) fallBack(now time.Duration, reason, why string) {
 	if s.botGone {
 		return
 	}
 	s.act(action{kind: note, note: "the fallback takes the call", detail: why})
 	s.detail = why
 	rpc := s.speakingRPC()
+	s.tellEndOfInput()
 	if s.turn != nil {
 		s.releaseTurn(now, Failed)
 	}
 	s.dismiss(now, EndedFailed, why)
-	if s.leaving != nil {
-		return // the bot had ended its part already
+	switch {
+	case s.leaving != nil: // the bot had ended its part already
+	case rpc == 0:
+		e := s.fallback(reason)
+		s.leaving = &e // the next RPC carries it
+	default:
+		s.leave(now, rpc, s.fallback(reason))
 	}
-	l := Leave{Event: TransferToAgent, Name: "bot_failed", Metadata: map[string]any{"reason": "bot failed"}}
-	if rpc == 0 {
-		s.leaving = &l // the next RPC carries it
-		return
+}
+
+// fallback is how a call goes on without its bot.
+func (s *state) fallback(reason string) ending {
+	f := s.Settings.Fallback
+	metadata := map[string]any{"reason": reason}
+	maps.Copy(metadata, f.Metadata)
+	events := map[FallbackAction]OutputEvent{
+		FallbackTransfer: TransferToAgent, FallbackEnd: EndSession, FallbackCustom: CustomOutput,
 	}
-	s.leave(now, rpc, l)
+	e := ending{Leave: Leave{Event: events[f.Action], Name: f.Name, Metadata: metadata}, prompt: f.Prompt}
+	if f.Action == FallbackError {
+		e.err = ErrBotFailed
+	}
+	return e
 }
 
 // end closes the session: what still comes is only completed.
@@ -96,7 +144,7 @@ func (s *state) speakingRPC() rpcID {
 	if s.turn != nil {
 		return s.turn.rpc
 	}
-	if rpc := s.listening(); rpc != 0 && s.rpc(rpc).heard {
+	if rpc := s.listening(); s.greeting == 0 && rpc != 0 && s.rpc(rpc).heard {
 		return rpc
 	}
 	return 0

@@ -15,8 +15,15 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 1, 20, 0, 21, 0, 22, 0, 0, 3, 1, 4})
 	f.Add([]byte{0, 1, 20, 0, 0, 2, 0, 3, 9, 2, 14, 3, 30, 0, 40, 0, 24, 1, 22, 2})
 	f.Fuzz(func(t *testing.T, data []byte) {
+		wav := DefaultSettings()
+		wav.Answers, wav.PartialResponses, wav.GreetingBargeIn = WAV, true, false
+		late := DefaultSettings()
+		late.EndOfInput, late.FillerAfter, late.MaxDuration = WithAnswer, 300*time.Millisecond, 20*time.Second
+		late.Fallback.Action, late.NoInputBackstop, late.Input.NoInput = FallbackError, time.Millisecond, 100*time.Millisecond
 		for _, traits := range []Traits{{}, {OwnEndpointing: true, Audio: AllAudio}} {
-			newLaws(t, traits).run(data)
+			for _, settings := range []Settings{DefaultSettings(), wav, late} {
+				newLaws(t, traits, settings).run(data)
+			}
 		}
 	})
 }
@@ -33,8 +40,8 @@ type laws struct {
 	prompts  uint64
 }
 
-func newLaws(t *testing.T, traits Traits) *laws {
-	return &laws{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits()),
+func newLaws(t *testing.T, traits Traits, settings Settings) *laws {
+	return &laws{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits(), settings),
 		final: map[rpcID]bool{}, complete: map[rpcID]bool{}, turns: map[uint64]bool{}}
 }
 
@@ -60,14 +67,14 @@ func (l *laws) input(what, arg byte) input {
 	rpc := rpcID(arg)%4 + l.rpcs - 3
 	turn := uint64(arg) % (l.s.turns + 2)
 	requests := []Request{
-		{Kind: SessionStart}, {Kind: SessionEnd}, {Kind: DTMFStart}, {Kind: DTMF, Digits: "12#"}, {Kind: DTMF},
+		{Kind: SessionStart, Partial: arg&1 == 0}, {Kind: SessionEnd}, {Kind: DTMFStart}, {Kind: DTMF, Digits: "12#"}, {Kind: DTMF},
 		{Kind: Silence}, {Kind: CustomInput}, {Kind: Audio, Audio: loud[:int(arg)*40]},
 		{Kind: Audio, Audio: loud[:arg], Format: audio.Format{Encoding: audio.Linear16, Rate: 16000}},
 	}
 	commands := []CommandBody{
 		Accepted{}, StartPrompt{BargeIn: arg&1 == 0}, PromptAudio{Data: make([]byte, int(arg)*8), End: arg&4 == 0}, Done{},
 		Clear{}, Leave{Event: TransferToAgent}, Leave{Event: CustomOutput}, Endpoint{}, Endpoint{End: true},
-		GiveUp{}, Unknown{}, SetInput{Terminator: "5", EndSilence: time.Second},
+		GiveUp{}, Unknown{}, SetInput{Terminator: "5", EndSilence: time.Second, Sensitive: true, NoInput: time.Second},
 	}
 	switch n := int(what) % 32; {
 	case n < len(requests):
@@ -128,6 +135,10 @@ func (l *laws) check(a action) {
 			l.t.Errorf("response %+v on RPC %d after its end", a.response, a.rpc)
 		}
 		l.final[a.rpc] = a.response.Type == Final
+		l.checkResponse(a.response)
+		for _, c := range a.response.Clips {
+			l.feed(input{kind: left, rpc: a.rpc, prompt: c.prompt, bytes: len(c.Audio)})
+		}
 		if a.response.Type == Chunk {
 			l.feed(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: len(a.response.Audio), cost: a.response.cost})
 		}
@@ -140,6 +151,18 @@ func (l *laws) check(a action) {
 		l.checkEvent(a.event.Body)
 	case over:
 		l.over = true
+	}
+}
+
+// checkResponse holds that the mode of answers never changes, and that what ends
+// the bot's part says nothing of further input.
+func (l *laws) checkResponse(r Response) {
+	if (l.s.Answers == WAV) != (r.Type != Chunk) && (r.Type == Chunk || len(r.Clips) > 0) {
+		l.t.Errorf("response %+v in mode %d", r, l.s.Answers)
+	}
+	terminal := r.Event == TransferToAgent || r.Event == EndSession || r.Event == CustomOutput
+	if terminal && (r.Input != nil || r.Type != Final) || r.Type == Final && !terminal && r.Input == nil {
+		l.t.Errorf("FINAL %+v", r)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-func (s *state) opened(in input) {
-	s.rpcs = append(s.rpcs, &rpcState{id: in.rpc, stamp: in.stamp})
+func (s *state) opened(now time.Duration, in input) {
+	s.rpcs = append(s.rpcs, &rpcState{id: in.rpc, stamp: in.stamp, since: now})
 	s.newest = max(s.newest, in.stamp)
 }
 
@@ -16,6 +16,7 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 	if r == nil {
 		return // completed meanwhile: what still arrives is not heard
 	}
+	r.partial = r.partial || q.Partial
 	if s.phase == unborn {
 		s.born(now, q)
 		if q.Kind == SessionStart {
@@ -44,7 +45,7 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 		s.tell(now, CustomEvent{Turn: t.id, Name: q.Name, Parameters: q.Parameters})
 		s.endInput(now)
 	case SessionStart:
-		s.startAgain(now, rpc)
+		s.startAgain(now, rpc, q)
 	case SessionEnd:
 		s.dropAudio(now, 0)
 		s.end(now, EndedByCaller, "")
@@ -85,13 +86,17 @@ func (s *state) greet(now time.Duration) {
 		s.leave(now, rpc, *s.leaving)
 		return
 	}
-	s.openTurn(now, rpc, ByStart)
+	t := s.openTurn(now, rpc, ByStart)
+	if back := s.returned; back != nil {
+		s.returned = nil
+		s.tell(now, CustomEvent{Turn: t.id, Name: back.Name, Parameters: back.Parameters})
+	}
 	s.flushWaiting(rpc)
 	s.endInput(now)
 }
 
 // startAgain answers a SESSION_START of a call that is already known.
-func (s *state) startAgain(now time.Duration, rpc rpcID) {
+func (s *state) startAgain(now time.Duration, rpc rpcID, q *Request) {
 	if s.phase != away {
 		if !s.answering(rpc) && rpc != s.greeting {
 			s.final(rpc)
@@ -99,6 +104,7 @@ func (s *state) startAgain(now time.Duration, rpc rpcID) {
 		return
 	}
 	s.phase = live
+	s.returned = q
 	s.awaitGreeting(now, rpc)
 }
 
@@ -116,6 +122,7 @@ func (s *state) halfClosed(now time.Duration, rpc rpcID) {
 			s.speech.reset()
 			s.endInput(now)
 		}
+		s.turn.untold = false // Webex knows
 	default:
 		s.complete(rpc)
 	}
@@ -129,7 +136,7 @@ func (s *state) gone(now time.Duration, rpc rpcID, err error) {
 	s.forget(rpc, err)
 	s.cancelled = true
 	if s.answering(rpc) {
-		s.closeTurn(now, Interrupted)
+		s.closeTurn(now, Interrupted, Response{})
 	}
 }
 
@@ -142,6 +149,7 @@ func (s *state) stale(r *rpcState) bool { return r.stamp < s.newest }
 func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 	if !s.stale(r) && !s.protected(now) {
 		s.speech.reset()
+		s.quiet = now
 		s.interrupt(now, 0)
 		s.tell(now, DTMFStarted{})
 	}
@@ -151,35 +159,15 @@ func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 }
 
 func (s *state) dtmf(now time.Duration, rpc rpcID, digits string) {
-	if s.input.Terminator != 0 {
-		digits = strings.TrimSuffix(digits, string(s.input.Terminator))
+	if s.told.Terminator != 0 {
+		digits = strings.TrimSuffix(digits, string(s.told.Terminator))
 	}
 	if digits == "" {
 		s.silence(now, rpc)
 		return
 	}
-	sensitive := s.input.Sensitive
+	sensitive := s.told.Sensitive
 	t := s.openTurn(now, rpc, ByDTMF)
 	s.tell(now, DTMFEntry{Turn: t.id, Digits: digits, Sensitive: sensitive})
-	s.endInput(now)
-}
-
-func (s *state) noInput(now time.Duration, rpc rpcID, r *rpcState) {
-	if s.answering(rpc) {
-		return // speech was found meanwhile
-	}
-	if s.stale(r) || s.turn != nil || s.play.current(now) != nil {
-		s.flushWaiting(rpc)
-		s.final(rpc) // past: input or an answer came meanwhile
-		return
-	}
-	s.silence(now, rpc)
-}
-
-func (s *state) silence(now time.Duration, rpc rpcID) {
-	count := s.silences + 1
-	t := s.openTurn(now, rpc, ByNoInput)
-	s.silences = count
-	s.tell(now, NoInput{Turn: t.id, Count: count})
 	s.endInput(now)
 }

@@ -21,6 +21,7 @@ type prompt struct {
 	bargeIn   bool
 	converter *audio.Converter
 	queued    int           // bytes on their way to the wire
+	held      bool          // it waits for the answer that will carry it
 	sent      int           // bytes that have left
 	from, to  time.Duration // when those play
 	ended     bool          // no more audio comes
@@ -56,6 +57,11 @@ func (b *playback) current(now time.Duration) *prompt {
 		}
 	}
 	return nil
+}
+
+// queued says whether audio is still on its way to the wire.
+func (b *playback) queued() bool {
+	return slices.ContainsFunc(b.prompts, func(p *prompt) bool { return p.queued > 0 })
 }
 
 // left takes note of audio that was handed to the wire.
@@ -98,8 +104,8 @@ func (b *playback) endTurn(turn uint64) {
 // finished removes and returns the prompts that have been played to their end.
 func (b *playback) finished(now time.Duration) (ids []uint64) {
 	b.prompts = slices.DeleteFunc(b.prompts, func(p *prompt) bool {
-		over := p.ended && !p.active(now)
-		if over {
+		over := p.ended && !p.held && !p.active(now)
+		if over && p.id&hostPrompt == 0 {
 			ids = append(ids, p.id)
 		}
 		return over
@@ -111,7 +117,7 @@ func (b *playback) finished(now time.Duration) (ids []uint64) {
 func (b *playback) nextFinish() time.Duration {
 	next := never
 	for _, p := range b.prompts {
-		if p.ended && p.queued == 0 {
+		if p.ended && !p.held && p.queued == 0 {
 			next = min(next, p.to)
 		}
 	}

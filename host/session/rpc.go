@@ -13,7 +13,7 @@ const (
 	maxChunk = 65536
 )
 
-// maxUnheard bounds the caller audio of one RPC that waits for its session.
+// maxUnheard bounds the requests of one RPC that wait for their session, in bytes.
 const maxUnheard = 256 << 10
 
 // muLawSilence fills a chunk that is too short.
@@ -31,7 +31,7 @@ type RPC struct {
 	ended   bool       // nothing will be added
 	left    bool       // nobody sends any more: what is added comes back
 	err     error      // how it ends
-	unheard int        // bytes of caller audio that wait for the session
+	unheard int        // bytes of requests that wait for the session
 	room    chan struct{}
 }
 
@@ -53,7 +53,7 @@ func endedRPC() *RPC {
 }
 
 // Receive hands a request to the session, which keeps it. It waits while more
-// than 256 KiB of audio are unheard, and returns when ctx or the session ends. The
+// than 256 KiB of requests are unheard, and returns when ctx or the session ends. The
 // error says that the request does not belong here.
 func (r *RPC) Receive(ctx context.Context, q *Request) error {
 	if r.session == nil {
@@ -62,7 +62,7 @@ func (r *RPC) Receive(ctx context.Context, q *Request) error {
 	if err := r.session.accepts(q); err != nil {
 		return err
 	}
-	if r.admit(ctx, len(q.Audio)) {
+	if r.admit(ctx, q.cost()) {
 		r.session.mailbox.Put(input{kind: requested, rpc: r.id, request: q})
 	}
 	return nil
@@ -87,7 +87,7 @@ func (r *RPC) admit(ctx context.Context, bytes int) bool {
 	}
 }
 
-// heard makes room for more caller audio.
+// heard makes room for more requests.
 func (r *RPC) heard(bytes int) {
 	r.mu.Lock()
 	r.unheard -= bytes
@@ -266,15 +266,21 @@ func (r *RPC) drop(prompt uint64) {
 	}
 }
 
-func (r *RPC) sent(s Response) {
-	if s.Type == Chunk && r.session != nil {
-		r.session.mailbox.Put(input{kind: left, rpc: r.id, prompt: s.prompt, bytes: s.size, cost: s.cost})
-	}
-}
+// sent tells the session that the audio of a response has left.
+func (r *RPC) sent(s Response) { r.tell(left, s, s.size) }
 
-func (r *RPC) takeBack(s Response) {
-	if s.Type == Chunk && r.session != nil {
-		r.session.mailbox.Put(input{kind: dropped, rpc: r.id, prompt: s.prompt, bytes: len(s.Audio), cost: s.cost})
+// takeBack tells the session that the audio of a response will not leave.
+func (r *RPC) takeBack(s Response) { r.tell(dropped, s, len(s.Audio)) }
+
+func (r *RPC) tell(what inputKind, s Response, chunk int) {
+	if r.session == nil {
+		return
+	}
+	if s.Type == Chunk {
+		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: s.prompt, bytes: chunk, cost: s.cost})
+	}
+	for _, c := range s.Clips {
+		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: c.prompt, bytes: len(c.Audio)})
 	}
 }
 
@@ -283,9 +289,14 @@ func (r *RPC) finish() {
 	r.end(context.Canceled)
 	r.mu.Lock()
 	r.left = true
+	unsent := r.queue
+	r.queue = nil
 	r.mu.Unlock()
-	r.drop(0)
+	for _, o := range unsent {
+		r.takeBack(o.Response)
+	}
 	if r.session != nil {
+		r.session.open.Add(-1)
 		r.session.mailbox.Put(input{kind: gone, rpc: r.id})
 	}
 }

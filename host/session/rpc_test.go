@@ -122,7 +122,7 @@ func TestPaddingIsSilence(t *testing.T) {
 func TestReceiveWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := outbox()
-		q := &Request{Kind: Audio, Audio: make([]byte, maxUnheard/2)}
+		q := &Request{Kind: Audio, Audio: make([]byte, maxUnheard/2-256)}
 		received := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -135,7 +135,7 @@ func TestReceiveWaits(t *testing.T) {
 		if received != 2 {
 			t.Fatalf("%d requests were taken, want 2", received)
 		}
-		r.heard(len(q.Audio))
+		r.heard(q.cost())
 		synctest.Wait()
 		if received != 3 {
 			t.Errorf("%d requests were taken after one was heard, want 3", received)

@@ -14,13 +14,15 @@ import (
 // Session is our care of one conversation. Its goroutine alone changes its
 // state; everything else reaches it through the mailbox.
 type Session struct {
-	key     Key
-	log     hclog.Logger
-	mailbox *lane.Mailbox[input]
-	call    AgentCall
-	state   *state
-	began   time.Time
-	joined  atomic.Int64 // how many RPCs have joined
+	key      Key
+	tracking string // of the first RPC
+	log      hclog.Logger
+	mailbox  *lane.Mailbox[input]
+	call     AgentCall
+	state    *state
+	began    time.Time
+	joined   atomic.Int64 // how many RPCs have joined
+	open     atomic.Int64 // how many of them a handler still writes
 
 	commands atomic.Int64 // how many wait in the mailbox
 	credit   atomic.Int64 // bytes of audio that the agent may still send
@@ -71,10 +73,15 @@ func (s *Session) Command(c Command) {
 // Lost implements Sink.
 func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
 
+// maxRPCs bounds the RPCs of a call that are open at the same time. Webex has two.
+const maxRPCs = 32
+
 // join adds an RPC with its first request; nil means that the session has ended.
 func (s *Session) join(t *Ticket, first *Request) *RPC {
 	rpc := newRPC(s, rpcID(s.joined.Add(1)))
-	rpc.unheard = len(first.Audio)
+	s.open.Add(1)
+	rpc.unheard = first.cost()
+	s.log.Debug("RPC joined", "rpc", int(rpc.id), "trackingid", first.Tracking)
 	if !s.mailbox.Put(input{kind: opened, rpc: rpc.id, stamp: t.stamp, joined: rpc}) {
 		return nil
 	}
@@ -100,7 +107,7 @@ func (s *Session) run() {
 	defer close(s.done)
 	timer := time.NewTimer(never)
 	defer timer.Stop()
-	s.log.Info("session started", "agent", s.state.agent)
+	s.log.Info("session started", "agent", s.state.agent, "trackingid", s.tracking)
 	var batch []input
 	for !s.over {
 		batch = s.mailbox.Take(batch[:0])
@@ -122,7 +129,8 @@ func (s *Session) run() {
 		s.feed(in) // joined while the session ended: completed, not left alone
 	}
 	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
-		"turns", s.state.turns, "dropped_commands", s.state.dropped, "duration", s.now().Round(time.Millisecond))
+		"turns", s.state.turns, "rpcs", s.joined.Load(), "refused_commands", s.state.refusals, "late_commands", s.state.dropped,
+		"unplayed_bytes", s.state.unplayed, "unheard_bytes", s.call.AudioLost(), "duration", s.now().Round(time.Millisecond))
 }
 
 // now is the session clock.
@@ -137,7 +145,7 @@ func (s *Session) feed(in input) {
 		s.rpcs[in.rpc] = in.joined
 	case requested:
 		if rpc := s.rpcs[in.rpc]; rpc != nil {
-			rpc.heard(len(in.request.Audio))
+			rpc.heard(in.request.cost())
 		}
 	}
 	for _, a := range s.state.step(s.now(), in) {
@@ -183,6 +191,7 @@ func (s *Session) performOn(rpc *RPC, a action) {
 	case seal:
 		rpc.seal()
 	case complete:
+		s.log.Debug("RPC completed", "rpc", int(a.rpc), "error", a.err)
 		rpc.end(a.err)
 	}
 }

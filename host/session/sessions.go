@@ -9,21 +9,7 @@ import (
 	"sync"
 	"time"
 	"unicode"
-
-	"github.com/hashicorp/go-hclog"
 )
-
-// Config are the settings of all sessions. Zero fields take the default.
-type Config struct {
-	Log hclog.Logger // required
-
-	MaxSessions  int           // 0: no limit
-	AnswerWithin time.Duration // silence of a bot that owes an answer, before the fallback; default 30 s
-	CancelGrace  time.Duration // how long a call whose last RPC was cancelled is kept; default 10 s
-	Idle         time.Duration // how long a call without RPCs is kept; default 10 minutes
-	CustomReturn time.Duration // how long a call is kept after a custom event; default 1 minute
-	Credit       int           // bytes of audio a bot may send ahead of the wire; default 64 KiB
-}
 
 // greetWait is how long the greeting waits for the half-close of SESSION_START.
 const greetWait = 500 * time.Millisecond
@@ -44,7 +30,6 @@ func (c Config) limits() limits {
 	}
 	l := limits{
 		greetWait:    greetWait,
-		answer:       def(c.AnswerWithin, 30*time.Second),
 		cancelGrace:  def(c.CancelGrace, 10*time.Second),
 		idle:         def(c.Idle, 10*time.Minute),
 		customReturn: def(c.CustomReturn, time.Minute),
@@ -54,6 +39,17 @@ func (c Config) limits() limits {
 		l.credit = 64 << 10
 	}
 	return l
+}
+
+// settings are how the calls of an agent are treated.
+func (c Config) settings(agent string) Settings {
+	if own, ok := c.Agents[agent]; ok {
+		return own
+	}
+	if c.Calls != nil {
+		return *c.Calls
+	}
+	return DefaultSettings()
 }
 
 // Sessions are the live calls. All methods may be called concurrently.
@@ -155,6 +151,8 @@ func (s *Sessions) place(ctx context.Context, t *Ticket, first *Request) (e *ent
 		return nil, false, nil
 	case known && first.Kind != SessionStart && time.Since(ended) < endedKept:
 		return nil, false, nil
+	case first.Kind != SessionStart && s.config.RejectUnknown:
+		return nil, false, fmt.Errorf("%w for conversation %q: begin it with SESSION_START", ErrNoSession, first.Key.Conversation)
 	case s.draining:
 		return nil, false, fmt.Errorf("%w: try another host", ErrDraining)
 	case s.config.MaxSessions > 0 && len(s.live) >= s.config.MaxSessions:
@@ -186,7 +184,8 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 		return nil, err
 	}
 	session.call = call
-	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits)
+	session.tracking = first.Tracking
+	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits, s.config.settings(call.Agent()))
 	e.session = session
 	rpc := session.join(t, first)
 	s.running.Go(func() {
@@ -212,6 +211,9 @@ func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Reques
 	}
 	if err := e.session.accepts(first); err != nil {
 		return nil, err
+	}
+	if e.session.open.Load() >= maxRPCs {
+		return nil, fmt.Errorf("%w: %d: half-close those that are done", ErrTooManyRPCs, maxRPCs)
 	}
 	rpc := e.session.join(t, first)
 	if rpc == nil {

@@ -41,10 +41,10 @@ type speech struct {
 	recent []byte // the last audio, up to now
 }
 
-func newSpeech(traits Traits) speech {
+func newSpeech(traits Traits, settings Settings) speech {
 	s := speech{on: !traits.OwnEndpointing, format: audio.Telephone}
 	if s.on {
-		s.endpointer = audio.NewEndpointer(audio.Endpointing{})
+		s.endpointer = audio.NewEndpointer(audio.Endpointing{Start: settings.SpeechStart, EndSilence: settings.Input.EndSilence})
 	}
 	return s
 }
@@ -122,12 +122,14 @@ func (s *speech) since(from time.Duration) (time.Duration, []byte) {
 
 // callerAudio hears what came on an RPC, if it is the one that is listened to.
 func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Request) {
-	input := s.turn != nil && s.turn.rpc == rpc && s.turn.inputOpen
+	input := s.answering(rpc) && (s.turn.inputOpen || s.turn.untold)
 	if r.ended || len(q.Audio) == 0 || (!input && rpc != s.listening()) {
 		return
 	}
 	r.heard = true
-	s.flushWaiting(rpc)
+	if s.greeting == 0 {
+		s.flushWaiting(rpc)
+	}
 	if s.protected(now) {
 		s.speech.rpc = 0 // a pause: what was said meanwhile does not count
 		return
@@ -156,6 +158,7 @@ func (s *state) hear(now time.Duration, rpc rpcID, data []byte) {
 	}
 	if t := s.turn; t != nil && t.inputOpen && t.cause == BySpeech && s.speech.now-t.speechAt >= s.input.MaxSpeech {
 		s.endSpeech(now, s.speech.now)
+		s.tellEndOfInput() // it is not to go on
 	}
 }
 
@@ -171,10 +174,11 @@ func (s *state) setFormat(now time.Duration, f audio.Format) error {
 }
 
 func (s *state) edge(now time.Duration, rpc rpcID, e audio.Edge) {
-	switch e.Kind {
-	case audio.SpeechStart:
+	switch {
+	case s.told.Mode == DTMFOnly: // keys were asked for: nothing said is input
+	case e.Kind == audio.SpeechStart:
 		s.startSpeech(now, rpc, s.speech.at(e.At))
-	case audio.SpeechEnd:
+	case e.Kind == audio.SpeechEnd:
 		s.endSpeech(now, s.speech.at(e.At))
 	}
 }
@@ -182,14 +186,18 @@ func (s *state) edge(now time.Duration, rpc rpcID, e audio.Edge) {
 // startSpeech opens a turn for speech that began at a position on rpc.
 func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	r := s.rpc(rpc)
-	if r == nil || r.taken || r.ended {
+	more := s.answering(rpc) && s.turn.untold // the caller adds to what was said
+	if r == nil || r.ended || (r.taken && !more) {
 		return // still the same input, or input that is over
 	}
 	input := s.input // what holds for this input, which opening the turn may end
 	t := s.openTurn(now, rpc, BySpeech)
 	t.speechAt = at
 	s.due.speech = now + input.MaxSpeech + input.EndSilence + speechSlack
-	s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
+	if !r.started {
+		r.started = true
+		s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
+	}
 	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
 	if s.traits.Audio == Utterances {
 		from, data := s.speech.since(at - preRoll)
@@ -206,9 +214,26 @@ func (s *state) endSpeech(now time.Duration, at time.Duration) {
 	s.endOfInput(now)
 }
 
-// endOfInput tells Webex to stop sending audio, and the bot to answer.
+// endOfInput tells the bot to answer, and Webex to stop sending audio: now, or
+// when the answer begins.
 func (s *state) endOfInput(now time.Duration) {
-	s.respond(s.turn.rpc, Response{Type: EventOnly, Event: EndOfInput})
+	s.turn.untold = true
+	if s.EndOfInput == AtSilence {
+		s.tellEndOfInput()
+	}
 	s.speech.reset()
 	s.endInput(now)
+}
+
+// tellEndOfInput sends END_OF_INPUT if it is still to be sent. It stands before
+// all prompts of the answer.
+func (s *state) tellEndOfInput() {
+	if s.turn == nil || !s.turn.untold {
+		return
+	}
+	s.turn.untold = false
+	if r := s.rpc(s.turn.rpc); r != nil {
+		r.ended = true
+		s.respond(r.id, Response{Type: EventOnly, Event: EndOfInput})
+	}
 }

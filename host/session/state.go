@@ -82,7 +82,10 @@ type rpcState struct {
 	heard      bool // caller audio came on it
 	ended      bool // input on it is over: further audio is not heard
 	chunks     bool // prompt audio was queued on it
+	started    bool // START_OF_INPUT was sent on it
+	partial    bool // PARTIAL responses are welcome on it
 	halfClosed bool
+	since      time.Duration // when it joined
 }
 
 // turn is the caller's input and the answer to it.
@@ -91,8 +94,10 @@ type turn struct {
 	cause     TurnCause
 	rpc       rpcID
 	inputOpen bool // the caller is still speaking
+	untold    bool // Webex is not told yet that the input ended, so that it may go on
 	speechAt  time.Duration
 	speechEnd time.Duration // 0 until it was found
+	limit     time.Duration // the answer must be complete by then
 }
 
 // deadlines are all the times a session waits for; never means not now.
@@ -100,20 +105,22 @@ type deadlines struct {
 	greet  time.Duration // do not wait longer for the first half-close
 	speech time.Duration // the caller's audio stopped in mid-utterance
 	answer time.Duration // the bot owes an answer
+	filler time.Duration // the caller has waited long enough to be told so
 	gone   time.Duration // no RPC was open for too long
 	played time.Duration // a prompt ends
+	quiet  time.Duration // Webex should have reported no input
+	old    time.Duration // the call has taken too long
 }
 
-var noDeadlines = deadlines{never, never, never, never, never}
+var noDeadlines = deadlines{never, never, never, never, never, never, never, never}
 
 func (d *deadlines) next() time.Duration {
-	return min(d.greet, d.speech, d.answer, d.gone, d.played)
+	return min(d.greet, d.speech, d.answer, d.filler, d.gone, d.played, d.quiet, d.old)
 }
 
-// limits are the settings of a session; see Config for their meaning.
+// limits are the settings of all sessions; see Config for their meaning.
 type limits struct {
 	greetWait    time.Duration
-	answer       time.Duration
 	cancelGrace  time.Duration
 	idle         time.Duration
 	customReturn time.Duration
@@ -127,6 +134,7 @@ type state struct {
 	agent  string
 	traits Traits
 	limits limits
+	Settings
 
 	phase     phase
 	rpcs      []*rpcState // the open ones, in the order in which they joined
@@ -137,30 +145,46 @@ type state struct {
 
 	turn     *turn // the open one, or nil
 	turns    uint64
-	silences int // NO_INPUT in a row
-	input    InputConfig
+	silences int           // no input in a row
+	quiet    time.Duration // since when the caller may have been silent
+	counted  time.Duration // when the host itself found no input; 0: not yet
+	returned *Request      // SESSION_START with which the flow came back
+	input    InputConfig   // how the next input is to be taken
+	told     InputConfig   // what Webex was last told of it
 	play     playback
 	waiting  []Response // spontaneous audio that no RPC can carry yet
-	leaving  *Leave     // what ends the bot's part once an RPC can carry it
+	held     held       // WAV mode: what the next answer will say
+	leaving  *ending    // what ends the bot's part once an RPC can carry it
 	speech   speech
 
 	seq      uint64
-	owed     int // credit not returned yet
+	clips    uint64 // the host's own prompts
+	filling  uint64 // the filler that is being sent; 0 for none
+	owed     int    // credit not returned yet
 	botGone  bool
-	dropped  int // commands that came too late
+	cut      uint64 // the last turn that was interrupted
+	dropped  int    // commands that came too late
+	unplayed int    // bytes of the bot's audio that came too late or were too much
 	refusals int
+	noted    map[string]bool // what is worth one line in the log has had it
 	reason   EndReason
 	detail   string
 	outgoing []action
 }
 
-func newState(id string, key Key, agent string, traits Traits, limits limits) *state {
-	return &state{
-		id: id, key: key, agent: agent, traits: traits, limits: limits,
+func newState(id string, key Key, agent string, traits Traits, limits limits, settings Settings) *state {
+	s := &state{
+		id: id, key: key, agent: agent, traits: traits, limits: limits, Settings: settings,
 		due:    noDeadlines,
-		input:  DefaultInput(),
-		speech: newSpeech(traits),
+		input:  settings.Input,
+		told:   settings.Input,
+		speech: newSpeech(traits, settings),
+		noted:  map[string]bool{},
 	}
+	if s.MaxDuration > 0 {
+		s.due.old = s.MaxDuration
+	}
+	return s
 }
 
 // step takes what happened at now, counted from the session's start, and returns
@@ -175,7 +199,7 @@ func (s *state) step(now time.Duration, in input) []action {
 	s.expire(now)
 	switch in.kind {
 	case opened:
-		s.opened(in)
+		s.opened(now, in)
 	case requested:
 		s.requested(now, in.rpc, in.request)
 	case halfClosed:
@@ -187,7 +211,7 @@ func (s *state) step(now time.Duration, in input) []action {
 	case commanded:
 		s.command(now, in.command)
 	case lost:
-		s.fallBack(now, "the bot is gone: "+in.err.Error())
+		s.fallBack(now, botFailed, "the bot is gone: "+in.err.Error())
 	case stopped:
 		s.shutDown(now)
 	}
@@ -204,9 +228,19 @@ func (s *state) expire(now time.Duration) {
 		s.due.speech = never
 		s.endSpeech(now, s.speech.now)
 	}
+	if s.due.filler <= now {
+		s.fill(now)
+	}
 	if s.due.answer <= now {
 		s.due.answer = never
-		s.fallBack(now, "the bot did not answer in time")
+		s.fallBack(now, botFailed, "the bot did not answer in time")
+	}
+	if s.due.old <= now {
+		s.due.old = never
+		s.fallBack(now, tooLong, "the call has lasted "+s.MaxDuration.String())
+	}
+	if s.due.quiet <= now {
+		s.backstop(now)
 	}
 	for _, id := range s.play.finished(now) {
 		s.tell(now, PromptDone{Prompt: id})
@@ -222,6 +256,7 @@ func (s *state) watch(now time.Duration) {
 		return
 	}
 	s.due.played = s.play.nextFinish()
+	s.due.quiet = s.quietUntil()
 	switch {
 	case len(s.rpcs) > 0:
 		s.due.gone = never
@@ -255,6 +290,9 @@ func (s *state) act(a action) { s.outgoing = append(s.outgoing, a) }
 func (s *state) respond(rpc rpcID, r Response) {
 	if s.rpc(rpc) == nil {
 		return // broken off
+	}
+	if r.Input != nil {
+		s.told = *r.Input
 	}
 	s.act(action{kind: respond, rpc: rpc, response: r})
 }
@@ -308,14 +346,27 @@ func (s *state) complete(rpc rpcID) {
 	s.forget(rpc, nil)
 }
 
-// final sends the FINAL of an answer that goes on with further input.
-func (s *state) final(rpc rpcID) {
+// final completes an RPC with a FINAL after which further input is expected.
+func (s *state) final(rpc rpcID) { s.finish(rpc, Response{}) }
+
+// finish completes an RPC with a FINAL that says more.
+func (s *state) finish(rpc rpcID, last Response) {
 	if s.rpc(rpc) == nil {
 		return
 	}
 	input := s.input
-	s.respond(rpc, Response{Type: Final, Input: &input})
+	last.Type, last.Input = Final, &input
+	s.respond(rpc, last)
 	s.forget(rpc, nil)
+}
+
+// noteOnce puts a line into the log the first time that something happens in a
+// call.
+func (s *state) noteOnce(what, detail string) {
+	if !s.noted[what] {
+		s.noted[what] = true
+		s.act(action{kind: note, note: what, detail: detail})
+	}
 }
 
 func (s *state) forget(rpc rpcID, err error) {

@@ -18,7 +18,7 @@ type call struct {
 }
 
 func newCall(t *testing.T, traits Traits) *call {
-	return &call{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits()),
+	return &call{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits(), DefaultSettings()),
 		responses: map[rpcID][]Response{}, completed: map[rpcID]error{}}
 }
 

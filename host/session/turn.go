@@ -19,7 +19,7 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
 	s.rpc(rpc).taken = true
 	s.silences = 0
-	if cause != ByStart {
+	if cause == BySpeech || cause == ByDTMF {
 		s.input.Sensitive = false // it was meant for this input alone
 	}
 	if cause != BySpeech {
@@ -32,7 +32,11 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 func (s *state) endInput(now time.Duration) {
 	t := s.turn
 	t.inputOpen = false
-	s.due.answer = now + s.limits.answer
+	t.limit = now + s.AnswerLimit
+	s.awaitAnswer(now)
+	if s.FillerAfter > 0 {
+		s.due.filler = now + s.FillerAfter
+	}
 	ended := InputEnded{Turn: t.id, AnswerBy: s.due.answer}
 	s.due.speech = never
 	if t.cause == BySpeech {
@@ -41,27 +45,40 @@ func (s *state) endInput(now time.Duration) {
 			ended.SpeechEnd = s.speech.now
 		}
 	}
-	if r := s.rpc(t.rpc); r != nil {
+	if r := s.rpc(t.rpc); r != nil && !t.untold {
 		r.ended = true
 	}
 	s.tell(now, ended)
 }
 
+// awaitAnswer sets when the bot must have said more: it may be silent for so long
+// after what it said was heard, and talk for so long at all.
+func (s *state) awaitAnswer(now time.Duration) {
+	s.due.answer = min(max(now, s.play.ends)+s.AnswerWithin, s.turn.limit)
+}
+
 // closeTurn closes the open turn. This happens once to each turn, and the FINAL
 // of its RPC belongs to it.
-func (s *state) closeTurn(now time.Duration, how TurnEnd) {
+func (s *state) closeTurn(now time.Duration, how TurnEnd, last Response) {
 	t := s.releaseTurn(now, how)
-	s.final(t.rpc)
+	s.finish(t.rpc, last)
 }
 
 // releaseTurn closes the open turn and leaves its RPC open for what follows.
 func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 	t := s.turn
-	s.turn, s.due.speech, s.due.answer = nil, never, never
+	s.turn, s.due.speech, s.due.answer, s.due.filler = nil, never, never, never
+	s.quiet = now
 	if t.cause == BySpeech && t.inputOpen {
 		s.speech.reset() // what is said next is another utterance
 	}
 	s.play.endTurn(t.id)
+	if how == Interrupted {
+		s.cut = t.id
+	}
+	if how != Answered {
+		s.held.drop(0) // half an answer
+	}
 	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
 	return t
 }
@@ -98,7 +115,11 @@ func (s *state) cutShort(now time.Duration, p *prompt) {
 	if s.turn != nil {
 		cut.Turn = s.turn.id
 	}
-	if p != nil {
+	switch {
+	case p == nil:
+	case p.id&hostPrompt != 0:
+		cut.Turn = p.turn
+	default:
 		cut.Turn, cut.Prompt, cut.Heard = p.turn, p.id, p.heard(now)
 	}
 	s.tell(now, cut)
@@ -119,5 +140,6 @@ func (s *state) dropAudio(now time.Duration, prompt uint64) {
 	}
 	clear(s.waiting[len(kept):])
 	s.waiting = kept
+	s.held.drop(prompt)
 	s.act(action{kind: drop, response: Response{prompt: prompt}})
 }

@@ -19,6 +19,7 @@ type call struct {
 func (c *call) Agent() string              { return c.agent }
 func (c *call) Traits() session.Traits     { return c.plugin.traits }
 func (c *call) Send(e session.Event) error { return c.wire.Send(toEvent(e)) }
+func (c *call) AudioLost() int64           { return c.wire.Dropped() }
 func (c *call) Close()                     { c.once.Do(func() { c.wire.Close(); c.plugin.count(-1) }) }
 
 // fromPlugin hands a plugin's commands to a session; it implements pluginwire.Sink.

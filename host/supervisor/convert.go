@@ -136,7 +136,7 @@ func toCommand(m *pluginv1.Command) session.Command {
 		c.Body = session.StartPrompt{Format: wire.Format(b.PromptStart.GetFormat()), BargeIn: b.PromptStart.GetBargeIn(),
 			Text: b.PromptStart.GetText(), HoldUntilDone: b.PromptStart.GetHold()}
 	case *pluginv1.Command_Done:
-		c.Body = session.Done{}
+		c.Body = session.Done{Event: flowEvents[b.Done.GetEvent()]}
 	case *pluginv1.Command_Input:
 		c.Body = fromInput(b.Input)
 	case *pluginv1.Command_Clear:
@@ -157,6 +157,11 @@ func toCommand(m *pluginv1.Command) session.Command {
 		c.Body = session.Unknown{Name: bodyName(m)}
 	}
 	return c
+}
+
+// flowEvents are those that a bot may send beside an answer.
+var flowEvents = map[pluginv1.Done_Event]session.OutputEvent{
+	pluginv1.Done_EVENT_NO_MATCH: session.NoMatch, pluginv1.Done_EVENT_NO_INPUT: session.NoInputEvent,
 }
 
 // bodyName is the command's name in the contract.

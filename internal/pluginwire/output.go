@@ -178,8 +178,11 @@ func parseEntry(line []byte) (level hclog.Level, message string, pairs []any, ok
 	for _, key := range keys {
 		pairs = append(pairs, key, fields[key])
 	}
-	return level, shorten(message, shownLine), pairs, true
+	return level, shorten(oneLine.Replace(message), shownLine), pairs, true
 }
+
+// oneLine keeps a message from looking like lines of the host's own.
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`)
 
 func shorten(s string, most int) string {
 	s = strings.ToValidUTF8(s, "?")

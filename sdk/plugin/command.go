@@ -86,9 +86,27 @@ const (
 	SpeechEnd
 )
 
+// FlowEvent is what the flow may be told beside an answer.
+type FlowEvent int
+
+// The events beside an answer. A flow may take either for the bot's end, and leave
+// the virtual agent, so ask the one who made the flow first.
+const (
+	NoFlowEvent FlowEvent = iota
+	NoMatch               // what the caller said was not understood
+	NoInput               // the caller gave no input
+)
+
+// DoneOptions say more about the end of an answer.
+type DoneOptions struct {
+	Event FlowEvent
+}
+
 // Done says that the answer to a turn is complete.
-func (c *Call) Done(turn uint64) error {
-	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Done{Done: &pluginv1.Done{}}})
+func (c *Call) Done(turn uint64, options ...DoneOptions) error {
+	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Done{Done: &pluginv1.Done{
+		Event: pluginv1.Done_Event(last(options).Event),
+	}}})
 }
 
 // Transfer hands the call to a person once what was played has been heard. The

@@ -15,6 +15,7 @@ type Reply struct {
 
 	mu   sync.Mutex
 	left bool
+	done DoneOptions
 }
 
 // Play plays audio, after what was played before. It waits while the host has
@@ -54,7 +55,14 @@ func (r *Reply) SetInput(in Input) error { return r.call.SetInput(in) }
 
 // Custom triggers what the flow has prepared under that name.
 func (r *Reply) Custom(name string, metadata map[string]any) error {
-	return r.call.Custom(r.turn, name, metadata)
+	return r.leave(r.call.Custom(r.turn, name, metadata))
+}
+
+// Tell has the flow told of an event when the answer is complete.
+func (r *Reply) Tell(event FlowEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done.Event = event
 }
 
 func (r *Reply) prompt(options []PromptOptions) PromptOptions {
@@ -73,8 +81,9 @@ func (r *Reply) leave(err error) error {
 	return err
 }
 
-func (r *Reply) hasLeft() bool {
+// end says how the turn is to be closed, if it has not been by leaving the call.
+func (r *Reply) end() (options DoneOptions, left bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.left
+	return r.done, r.left
 }

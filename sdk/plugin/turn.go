@@ -219,8 +219,12 @@ func (t *talk) settle(err error) error {
 		// What was left unsaid has no listener.
 	case err != nil:
 		return fmt.Errorf("answer turn %d: %w", turn.Number, err)
-	case !t.reply.hasLeft():
-		err := t.call.Done(turn.Number)
+	default:
+		options, left := t.reply.end()
+		if left {
+			break
+		}
+		err := t.call.Done(turn.Number, options)
 		if err != nil && !errors.Is(err, ErrTurnEnded) && !errors.Is(err, ErrCallEnded) {
 			return err
 		}

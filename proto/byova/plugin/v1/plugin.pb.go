@@ -616,6 +616,58 @@ func (SessionEnd_Reason) EnumDescriptor() ([]byte, []int) {
 	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{26, 0}
 }
 
+// What the flow is told beside the answer. It may leave the virtual agent then.
+type Done_Event int32
+
+const (
+	Done_EVENT_NONE Done_Event = 0
+	// What the caller said was not understood.
+	Done_EVENT_NO_MATCH Done_Event = 1
+	// The caller gave no input.
+	Done_EVENT_NO_INPUT Done_Event = 2
+)
+
+// Enum value maps for Done_Event.
+var (
+	Done_Event_name = map[int32]string{
+		0: "EVENT_NONE",
+		1: "EVENT_NO_MATCH",
+		2: "EVENT_NO_INPUT",
+	}
+	Done_Event_value = map[string]int32{
+		"EVENT_NONE":     0,
+		"EVENT_NO_MATCH": 1,
+		"EVENT_NO_INPUT": 2,
+	}
+)
+
+func (x Done_Event) Enum() *Done_Event {
+	p := new(Done_Event)
+	*p = x
+	return p
+}
+
+func (x Done_Event) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Done_Event) Descriptor() protoreflect.EnumDescriptor {
+	return file_byova_plugin_v1_plugin_proto_enumTypes[11].Descriptor()
+}
+
+func (Done_Event) Type() protoreflect.EnumType {
+	return &file_byova_plugin_v1_plugin_proto_enumTypes[11]
+}
+
+func (x Done_Event) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Done_Event.Descriptor instead.
+func (Done_Event) EnumDescriptor() ([]byte, []int) {
+	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{35, 0}
+}
+
 type Input_Mode int32
 
 const (
@@ -652,11 +704,11 @@ func (x Input_Mode) String() string {
 }
 
 func (Input_Mode) Descriptor() protoreflect.EnumDescriptor {
-	return file_byova_plugin_v1_plugin_proto_enumTypes[11].Descriptor()
+	return file_byova_plugin_v1_plugin_proto_enumTypes[12].Descriptor()
 }
 
 func (Input_Mode) Type() protoreflect.EnumType {
-	return &file_byova_plugin_v1_plugin_proto_enumTypes[11]
+	return &file_byova_plugin_v1_plugin_proto_enumTypes[12]
 }
 
 func (x Input_Mode) Number() protoreflect.EnumNumber {
@@ -701,11 +753,11 @@ func (x Endpoint_Edge) String() string {
 }
 
 func (Endpoint_Edge) Descriptor() protoreflect.EnumDescriptor {
-	return file_byova_plugin_v1_plugin_proto_enumTypes[12].Descriptor()
+	return file_byova_plugin_v1_plugin_proto_enumTypes[13].Descriptor()
 }
 
 func (Endpoint_Edge) Type() protoreflect.EnumType {
-	return &file_byova_plugin_v1_plugin_proto_enumTypes[12]
+	return &file_byova_plugin_v1_plugin_proto_enumTypes[13]
 }
 
 func (x Endpoint_Edge) Number() protoreflect.EnumNumber {
@@ -2632,7 +2684,8 @@ func (x *PromptDone) GetPrompt() uint64 {
 	return 0
 }
 
-// Credit allows that many more bytes of audio.
+// Credit allows that many more bytes of audio. It comes in portions: the host may
+// owe up to a quarter of the first grant.
 type Credit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bytes         uint32                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
@@ -3028,7 +3081,7 @@ type Command struct {
 	Ref uint64 `protobuf:"varint,4,opt,name=ref,proto3" json:"ref,omitempty"`
 	// Audio of the prompt, in its format. A command with audio has no body.
 	Audio []byte `protobuf:"bytes,8,opt,name=audio,proto3" json:"audio,omitempty"`
-	// The prompt's audio ends here. May stand beside audio.
+	// The prompt's audio ends here. May stand beside audio, or alone.
 	PromptEnd bool `protobuf:"varint,9,opt,name=prompt_end,json=promptEnd,proto3" json:"prompt_end,omitempty"`
 	// Types that are valid to be assigned to Body:
 	//
@@ -3482,6 +3535,7 @@ func (x *Prompt) GetHold() bool {
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ext           map[string]string      `protobuf:"bytes,1,rep,name=ext,proto3" json:"ext,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Event         Done_Event             `protobuf:"varint,2,opt,name=event,proto3,enum=byova.plugin.v1.Done_Event" json:"event,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3521,6 +3575,13 @@ func (x *Done) GetExt() map[string]string {
 		return x.Ext
 	}
 	return nil
+}
+
+func (x *Done) GetEvent() Done_Event {
+	if x != nil {
+		return x.Event
+	}
+	return Done_EVENT_NONE
 }
 
 // State is kept by the host and handed to the next process of this session.
@@ -4492,12 +4553,18 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06format\x18\x02 \x01(\v2\x17.byova.plugin.v1.FormatR\x06format\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x12\n" +
-	"\x04hold\x18\x05 \x01(\bR\x04hold\"p\n" +
+	"\x04hold\x18\x05 \x01(\bR\x04hold\"\xe4\x01\n" +
 	"\x04Done\x120\n" +
-	"\x03ext\x18\x01 \x03(\v2\x1e.byova.plugin.v1.Done.ExtEntryR\x03ext\x1a6\n" +
+	"\x03ext\x18\x01 \x03(\v2\x1e.byova.plugin.v1.Done.ExtEntryR\x03ext\x121\n" +
+	"\x05event\x18\x02 \x01(\x0e2\x1b.byova.plugin.v1.Done.EventR\x05event\x1a6\n" +
 	"\bExtEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"5\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"?\n" +
+	"\x05Event\x12\x0e\n" +
+	"\n" +
+	"EVENT_NONE\x10\x00\x12\x12\n" +
+	"\x0eEVENT_NO_MATCH\x10\x01\x12\x12\n" +
+	"\x0eEVENT_NO_INPUT\x10\x02\"5\n" +
 	"\x05State\x12\x12\n" +
 	"\x04blob\x18\x01 \x01(\fR\x04blob\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"\x97\x03\n" +
@@ -4580,7 +4647,7 @@ func file_byova_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 	return file_byova_plugin_v1_plugin_proto_rawDescData
 }
 
-var file_byova_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
+var file_byova_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
 var file_byova_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_byova_plugin_v1_plugin_proto_goTypes = []any{
 	(DescribeResponse_Resume)(0),      // 0: byova.plugin.v1.DescribeResponse.Resume
@@ -4594,146 +4661,148 @@ var file_byova_plugin_v1_plugin_proto_goTypes = []any{
 	(TurnEnded_Reason)(0),             // 8: byova.plugin.v1.TurnEnded.Reason
 	(Format_Encoding)(0),              // 9: byova.plugin.v1.Format.Encoding
 	(SessionEnd_Reason)(0),            // 10: byova.plugin.v1.SessionEnd.Reason
-	(Input_Mode)(0),                   // 11: byova.plugin.v1.Input.Mode
-	(Endpoint_Edge)(0),                // 12: byova.plugin.v1.Endpoint.Edge
-	(*DescribeRequest)(nil),           // 13: byova.plugin.v1.DescribeRequest
-	(*DescribeResponse)(nil),          // 14: byova.plugin.v1.DescribeResponse
-	(*ConfigureRequest)(nil),          // 15: byova.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil),         // 16: byova.plugin.v1.ConfigureResponse
-	(*FieldError)(nil),                // 17: byova.plugin.v1.FieldError
-	(*ListAgentsRequest)(nil),         // 18: byova.plugin.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),        // 19: byova.plugin.v1.ListAgentsResponse
-	(*Agent)(nil),                     // 20: byova.plugin.v1.Agent
-	(*EventBatch)(nil),                // 21: byova.plugin.v1.EventBatch
-	(*Event)(nil),                     // 22: byova.plugin.v1.Event
-	(*Start)(nil),                     // 23: byova.plugin.v1.Start
-	(*Resume)(nil),                    // 24: byova.plugin.v1.Resume
-	(*PromptInFlight)(nil),            // 25: byova.plugin.v1.PromptInFlight
-	(*TurnStarted)(nil),               // 26: byova.plugin.v1.TurnStarted
-	(*InputEnded)(nil),                // 27: byova.plugin.v1.InputEnded
-	(*TurnEnded)(nil),                 // 28: byova.plugin.v1.TurnEnded
-	(*DTMFStarted)(nil),               // 29: byova.plugin.v1.DTMFStarted
-	(*DTMF)(nil),                      // 30: byova.plugin.v1.DTMF
-	(*BargeIn)(nil),                   // 31: byova.plugin.v1.BargeIn
-	(*NoInput)(nil),                   // 32: byova.plugin.v1.NoInput
-	(*Custom)(nil),                    // 33: byova.plugin.v1.Custom
-	(*Format)(nil),                    // 34: byova.plugin.v1.Format
-	(*Gap)(nil),                       // 35: byova.plugin.v1.Gap
-	(*PromptDone)(nil),                // 36: byova.plugin.v1.PromptDone
-	(*Credit)(nil),                    // 37: byova.plugin.v1.Credit
-	(*Suspend)(nil),                   // 38: byova.plugin.v1.Suspend
-	(*SessionEnd)(nil),                // 39: byova.plugin.v1.SessionEnd
-	(*Refused)(nil),                   // 40: byova.plugin.v1.Refused
-	(*Ping)(nil),                      // 41: byova.plugin.v1.Ping
-	(*Drain)(nil),                     // 42: byova.plugin.v1.Drain
-	(*LogLevel)(nil),                  // 43: byova.plugin.v1.LogLevel
-	(*CommandBatch)(nil),              // 44: byova.plugin.v1.CommandBatch
-	(*Command)(nil),                   // 45: byova.plugin.v1.Command
-	(*Accepted)(nil),                  // 46: byova.plugin.v1.Accepted
-	(*Prompt)(nil),                    // 47: byova.plugin.v1.Prompt
-	(*Done)(nil),                      // 48: byova.plugin.v1.Done
-	(*State)(nil),                     // 49: byova.plugin.v1.State
-	(*Input)(nil),                     // 50: byova.plugin.v1.Input
-	(*Clear)(nil),                     // 51: byova.plugin.v1.Clear
-	(*Transfer)(nil),                  // 52: byova.plugin.v1.Transfer
-	(*End)(nil),                       // 53: byova.plugin.v1.End
-	(*CustomEvent)(nil),               // 54: byova.plugin.v1.CustomEvent
-	(*Endpoint)(nil),                  // 55: byova.plugin.v1.Endpoint
-	(*Suspended)(nil),                 // 56: byova.plugin.v1.Suspended
-	(*Declined)(nil),                  // 57: byova.plugin.v1.Declined
-	(*Failed)(nil),                    // 58: byova.plugin.v1.Failed
-	(*Metrics)(nil),                   // 59: byova.plugin.v1.Metrics
-	(*Pong)(nil),                      // 60: byova.plugin.v1.Pong
-	nil,                               // 61: byova.plugin.v1.Agent.AttributesEntry
-	nil,                               // 62: byova.plugin.v1.Start.AdditionalInfoEntry
-	nil,                               // 63: byova.plugin.v1.Start.ExtEntry
-	nil,                               // 64: byova.plugin.v1.Done.ExtEntry
-	nil,                               // 65: byova.plugin.v1.Transfer.ExtEntry
-	nil,                               // 66: byova.plugin.v1.Metrics.ValuesEntry
-	(*structpb.Struct)(nil),           // 67: google.protobuf.Struct
+	(Done_Event)(0),                   // 11: byova.plugin.v1.Done.Event
+	(Input_Mode)(0),                   // 12: byova.plugin.v1.Input.Mode
+	(Endpoint_Edge)(0),                // 13: byova.plugin.v1.Endpoint.Edge
+	(*DescribeRequest)(nil),           // 14: byova.plugin.v1.DescribeRequest
+	(*DescribeResponse)(nil),          // 15: byova.plugin.v1.DescribeResponse
+	(*ConfigureRequest)(nil),          // 16: byova.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),         // 17: byova.plugin.v1.ConfigureResponse
+	(*FieldError)(nil),                // 18: byova.plugin.v1.FieldError
+	(*ListAgentsRequest)(nil),         // 19: byova.plugin.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 20: byova.plugin.v1.ListAgentsResponse
+	(*Agent)(nil),                     // 21: byova.plugin.v1.Agent
+	(*EventBatch)(nil),                // 22: byova.plugin.v1.EventBatch
+	(*Event)(nil),                     // 23: byova.plugin.v1.Event
+	(*Start)(nil),                     // 24: byova.plugin.v1.Start
+	(*Resume)(nil),                    // 25: byova.plugin.v1.Resume
+	(*PromptInFlight)(nil),            // 26: byova.plugin.v1.PromptInFlight
+	(*TurnStarted)(nil),               // 27: byova.plugin.v1.TurnStarted
+	(*InputEnded)(nil),                // 28: byova.plugin.v1.InputEnded
+	(*TurnEnded)(nil),                 // 29: byova.plugin.v1.TurnEnded
+	(*DTMFStarted)(nil),               // 30: byova.plugin.v1.DTMFStarted
+	(*DTMF)(nil),                      // 31: byova.plugin.v1.DTMF
+	(*BargeIn)(nil),                   // 32: byova.plugin.v1.BargeIn
+	(*NoInput)(nil),                   // 33: byova.plugin.v1.NoInput
+	(*Custom)(nil),                    // 34: byova.plugin.v1.Custom
+	(*Format)(nil),                    // 35: byova.plugin.v1.Format
+	(*Gap)(nil),                       // 36: byova.plugin.v1.Gap
+	(*PromptDone)(nil),                // 37: byova.plugin.v1.PromptDone
+	(*Credit)(nil),                    // 38: byova.plugin.v1.Credit
+	(*Suspend)(nil),                   // 39: byova.plugin.v1.Suspend
+	(*SessionEnd)(nil),                // 40: byova.plugin.v1.SessionEnd
+	(*Refused)(nil),                   // 41: byova.plugin.v1.Refused
+	(*Ping)(nil),                      // 42: byova.plugin.v1.Ping
+	(*Drain)(nil),                     // 43: byova.plugin.v1.Drain
+	(*LogLevel)(nil),                  // 44: byova.plugin.v1.LogLevel
+	(*CommandBatch)(nil),              // 45: byova.plugin.v1.CommandBatch
+	(*Command)(nil),                   // 46: byova.plugin.v1.Command
+	(*Accepted)(nil),                  // 47: byova.plugin.v1.Accepted
+	(*Prompt)(nil),                    // 48: byova.plugin.v1.Prompt
+	(*Done)(nil),                      // 49: byova.plugin.v1.Done
+	(*State)(nil),                     // 50: byova.plugin.v1.State
+	(*Input)(nil),                     // 51: byova.plugin.v1.Input
+	(*Clear)(nil),                     // 52: byova.plugin.v1.Clear
+	(*Transfer)(nil),                  // 53: byova.plugin.v1.Transfer
+	(*End)(nil),                       // 54: byova.plugin.v1.End
+	(*CustomEvent)(nil),               // 55: byova.plugin.v1.CustomEvent
+	(*Endpoint)(nil),                  // 56: byova.plugin.v1.Endpoint
+	(*Suspended)(nil),                 // 57: byova.plugin.v1.Suspended
+	(*Declined)(nil),                  // 58: byova.plugin.v1.Declined
+	(*Failed)(nil),                    // 59: byova.plugin.v1.Failed
+	(*Metrics)(nil),                   // 60: byova.plugin.v1.Metrics
+	(*Pong)(nil),                      // 61: byova.plugin.v1.Pong
+	nil,                               // 62: byova.plugin.v1.Agent.AttributesEntry
+	nil,                               // 63: byova.plugin.v1.Start.AdditionalInfoEntry
+	nil,                               // 64: byova.plugin.v1.Start.ExtEntry
+	nil,                               // 65: byova.plugin.v1.Done.ExtEntry
+	nil,                               // 66: byova.plugin.v1.Transfer.ExtEntry
+	nil,                               // 67: byova.plugin.v1.Metrics.ValuesEntry
+	(*structpb.Struct)(nil),           // 68: google.protobuf.Struct
 }
 var file_byova_plugin_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: byova.plugin.v1.DescribeResponse.resume:type_name -> byova.plugin.v1.DescribeResponse.Resume
 	1,  // 1: byova.plugin.v1.DescribeResponse.endpointing:type_name -> byova.plugin.v1.DescribeResponse.Endpointing
 	2,  // 2: byova.plugin.v1.DescribeResponse.audio:type_name -> byova.plugin.v1.DescribeResponse.AudioWanted
 	3,  // 3: byova.plugin.v1.DescribeResponse.on_partial:type_name -> byova.plugin.v1.DescribeResponse.OnPartial
-	67, // 4: byova.plugin.v1.ConfigureRequest.settings:type_name -> google.protobuf.Struct
-	17, // 5: byova.plugin.v1.ConfigureResponse.errors:type_name -> byova.plugin.v1.FieldError
-	20, // 6: byova.plugin.v1.ListAgentsResponse.agents:type_name -> byova.plugin.v1.Agent
-	61, // 7: byova.plugin.v1.Agent.attributes:type_name -> byova.plugin.v1.Agent.AttributesEntry
-	22, // 8: byova.plugin.v1.EventBatch.events:type_name -> byova.plugin.v1.Event
+	68, // 4: byova.plugin.v1.ConfigureRequest.settings:type_name -> google.protobuf.Struct
+	18, // 5: byova.plugin.v1.ConfigureResponse.errors:type_name -> byova.plugin.v1.FieldError
+	21, // 6: byova.plugin.v1.ListAgentsResponse.agents:type_name -> byova.plugin.v1.Agent
+	62, // 7: byova.plugin.v1.Agent.attributes:type_name -> byova.plugin.v1.Agent.AttributesEntry
+	23, // 8: byova.plugin.v1.EventBatch.events:type_name -> byova.plugin.v1.Event
 	4,  // 9: byova.plugin.v1.Event.track:type_name -> byova.plugin.v1.Event.Track
-	23, // 10: byova.plugin.v1.Event.start:type_name -> byova.plugin.v1.Start
-	26, // 11: byova.plugin.v1.Event.turn_started:type_name -> byova.plugin.v1.TurnStarted
-	28, // 12: byova.plugin.v1.Event.turn_ended:type_name -> byova.plugin.v1.TurnEnded
-	30, // 13: byova.plugin.v1.Event.dtmf:type_name -> byova.plugin.v1.DTMF
-	31, // 14: byova.plugin.v1.Event.barge_in:type_name -> byova.plugin.v1.BargeIn
-	32, // 15: byova.plugin.v1.Event.no_input:type_name -> byova.plugin.v1.NoInput
-	33, // 16: byova.plugin.v1.Event.custom:type_name -> byova.plugin.v1.Custom
-	34, // 17: byova.plugin.v1.Event.format:type_name -> byova.plugin.v1.Format
-	35, // 18: byova.plugin.v1.Event.gap:type_name -> byova.plugin.v1.Gap
-	36, // 19: byova.plugin.v1.Event.prompt_done:type_name -> byova.plugin.v1.PromptDone
-	37, // 20: byova.plugin.v1.Event.credit:type_name -> byova.plugin.v1.Credit
-	38, // 21: byova.plugin.v1.Event.suspend:type_name -> byova.plugin.v1.Suspend
-	39, // 22: byova.plugin.v1.Event.end:type_name -> byova.plugin.v1.SessionEnd
-	40, // 23: byova.plugin.v1.Event.refused:type_name -> byova.plugin.v1.Refused
-	27, // 24: byova.plugin.v1.Event.input_ended:type_name -> byova.plugin.v1.InputEnded
-	29, // 25: byova.plugin.v1.Event.dtmf_started:type_name -> byova.plugin.v1.DTMFStarted
-	41, // 26: byova.plugin.v1.Event.ping:type_name -> byova.plugin.v1.Ping
-	42, // 27: byova.plugin.v1.Event.drain:type_name -> byova.plugin.v1.Drain
-	43, // 28: byova.plugin.v1.Event.log_level:type_name -> byova.plugin.v1.LogLevel
+	24, // 10: byova.plugin.v1.Event.start:type_name -> byova.plugin.v1.Start
+	27, // 11: byova.plugin.v1.Event.turn_started:type_name -> byova.plugin.v1.TurnStarted
+	29, // 12: byova.plugin.v1.Event.turn_ended:type_name -> byova.plugin.v1.TurnEnded
+	31, // 13: byova.plugin.v1.Event.dtmf:type_name -> byova.plugin.v1.DTMF
+	32, // 14: byova.plugin.v1.Event.barge_in:type_name -> byova.plugin.v1.BargeIn
+	33, // 15: byova.plugin.v1.Event.no_input:type_name -> byova.plugin.v1.NoInput
+	34, // 16: byova.plugin.v1.Event.custom:type_name -> byova.plugin.v1.Custom
+	35, // 17: byova.plugin.v1.Event.format:type_name -> byova.plugin.v1.Format
+	36, // 18: byova.plugin.v1.Event.gap:type_name -> byova.plugin.v1.Gap
+	37, // 19: byova.plugin.v1.Event.prompt_done:type_name -> byova.plugin.v1.PromptDone
+	38, // 20: byova.plugin.v1.Event.credit:type_name -> byova.plugin.v1.Credit
+	39, // 21: byova.plugin.v1.Event.suspend:type_name -> byova.plugin.v1.Suspend
+	40, // 22: byova.plugin.v1.Event.end:type_name -> byova.plugin.v1.SessionEnd
+	41, // 23: byova.plugin.v1.Event.refused:type_name -> byova.plugin.v1.Refused
+	28, // 24: byova.plugin.v1.Event.input_ended:type_name -> byova.plugin.v1.InputEnded
+	30, // 25: byova.plugin.v1.Event.dtmf_started:type_name -> byova.plugin.v1.DTMFStarted
+	42, // 26: byova.plugin.v1.Event.ping:type_name -> byova.plugin.v1.Ping
+	43, // 27: byova.plugin.v1.Event.drain:type_name -> byova.plugin.v1.Drain
+	44, // 28: byova.plugin.v1.Event.log_level:type_name -> byova.plugin.v1.LogLevel
 	5,  // 29: byova.plugin.v1.Start.kind:type_name -> byova.plugin.v1.Start.Kind
-	34, // 30: byova.plugin.v1.Start.format_in:type_name -> byova.plugin.v1.Format
-	34, // 31: byova.plugin.v1.Start.format_out:type_name -> byova.plugin.v1.Format
-	62, // 32: byova.plugin.v1.Start.additional_info:type_name -> byova.plugin.v1.Start.AdditionalInfoEntry
-	24, // 33: byova.plugin.v1.Start.resume:type_name -> byova.plugin.v1.Resume
-	63, // 34: byova.plugin.v1.Start.ext:type_name -> byova.plugin.v1.Start.ExtEntry
-	67, // 35: byova.plugin.v1.Start.parameters:type_name -> google.protobuf.Struct
+	35, // 30: byova.plugin.v1.Start.format_in:type_name -> byova.plugin.v1.Format
+	35, // 31: byova.plugin.v1.Start.format_out:type_name -> byova.plugin.v1.Format
+	63, // 32: byova.plugin.v1.Start.additional_info:type_name -> byova.plugin.v1.Start.AdditionalInfoEntry
+	25, // 33: byova.plugin.v1.Start.resume:type_name -> byova.plugin.v1.Resume
+	64, // 34: byova.plugin.v1.Start.ext:type_name -> byova.plugin.v1.Start.ExtEntry
+	68, // 35: byova.plugin.v1.Start.parameters:type_name -> google.protobuf.Struct
 	6,  // 36: byova.plugin.v1.Resume.cause:type_name -> byova.plugin.v1.Resume.Cause
-	25, // 37: byova.plugin.v1.Resume.prompt_in_flight:type_name -> byova.plugin.v1.PromptInFlight
+	26, // 37: byova.plugin.v1.Resume.prompt_in_flight:type_name -> byova.plugin.v1.PromptInFlight
 	7,  // 38: byova.plugin.v1.TurnStarted.cause:type_name -> byova.plugin.v1.TurnStarted.Cause
 	8,  // 39: byova.plugin.v1.TurnEnded.reason:type_name -> byova.plugin.v1.TurnEnded.Reason
-	67, // 40: byova.plugin.v1.Custom.parameters:type_name -> google.protobuf.Struct
+	68, // 40: byova.plugin.v1.Custom.parameters:type_name -> google.protobuf.Struct
 	9,  // 41: byova.plugin.v1.Format.encoding:type_name -> byova.plugin.v1.Format.Encoding
 	10, // 42: byova.plugin.v1.SessionEnd.reason:type_name -> byova.plugin.v1.SessionEnd.Reason
-	45, // 43: byova.plugin.v1.CommandBatch.commands:type_name -> byova.plugin.v1.Command
-	46, // 44: byova.plugin.v1.Command.accepted:type_name -> byova.plugin.v1.Accepted
-	47, // 45: byova.plugin.v1.Command.prompt_start:type_name -> byova.plugin.v1.Prompt
-	48, // 46: byova.plugin.v1.Command.done:type_name -> byova.plugin.v1.Done
-	49, // 47: byova.plugin.v1.Command.state:type_name -> byova.plugin.v1.State
-	50, // 48: byova.plugin.v1.Command.input:type_name -> byova.plugin.v1.Input
-	51, // 49: byova.plugin.v1.Command.clear:type_name -> byova.plugin.v1.Clear
-	52, // 50: byova.plugin.v1.Command.transfer:type_name -> byova.plugin.v1.Transfer
-	53, // 51: byova.plugin.v1.Command.end:type_name -> byova.plugin.v1.End
-	54, // 52: byova.plugin.v1.Command.custom:type_name -> byova.plugin.v1.CustomEvent
-	55, // 53: byova.plugin.v1.Command.endpoint:type_name -> byova.plugin.v1.Endpoint
-	56, // 54: byova.plugin.v1.Command.suspended:type_name -> byova.plugin.v1.Suspended
-	57, // 55: byova.plugin.v1.Command.declined:type_name -> byova.plugin.v1.Declined
-	58, // 56: byova.plugin.v1.Command.failed:type_name -> byova.plugin.v1.Failed
-	59, // 57: byova.plugin.v1.Command.metrics:type_name -> byova.plugin.v1.Metrics
-	60, // 58: byova.plugin.v1.Command.pong:type_name -> byova.plugin.v1.Pong
-	34, // 59: byova.plugin.v1.Prompt.format:type_name -> byova.plugin.v1.Format
-	64, // 60: byova.plugin.v1.Done.ext:type_name -> byova.plugin.v1.Done.ExtEntry
-	11, // 61: byova.plugin.v1.Input.mode:type_name -> byova.plugin.v1.Input.Mode
-	67, // 62: byova.plugin.v1.Transfer.metadata:type_name -> google.protobuf.Struct
-	65, // 63: byova.plugin.v1.Transfer.ext:type_name -> byova.plugin.v1.Transfer.ExtEntry
-	67, // 64: byova.plugin.v1.End.metadata:type_name -> google.protobuf.Struct
-	67, // 65: byova.plugin.v1.CustomEvent.metadata:type_name -> google.protobuf.Struct
-	12, // 66: byova.plugin.v1.Endpoint.edge:type_name -> byova.plugin.v1.Endpoint.Edge
-	66, // 67: byova.plugin.v1.Metrics.values:type_name -> byova.plugin.v1.Metrics.ValuesEntry
-	13, // 68: byova.plugin.v1.Plugin.Describe:input_type -> byova.plugin.v1.DescribeRequest
-	15, // 69: byova.plugin.v1.Plugin.Configure:input_type -> byova.plugin.v1.ConfigureRequest
-	18, // 70: byova.plugin.v1.Plugin.ListAgents:input_type -> byova.plugin.v1.ListAgentsRequest
-	21, // 71: byova.plugin.v1.Plugin.Attach:input_type -> byova.plugin.v1.EventBatch
-	14, // 72: byova.plugin.v1.Plugin.Describe:output_type -> byova.plugin.v1.DescribeResponse
-	16, // 73: byova.plugin.v1.Plugin.Configure:output_type -> byova.plugin.v1.ConfigureResponse
-	19, // 74: byova.plugin.v1.Plugin.ListAgents:output_type -> byova.plugin.v1.ListAgentsResponse
-	44, // 75: byova.plugin.v1.Plugin.Attach:output_type -> byova.plugin.v1.CommandBatch
-	72, // [72:76] is the sub-list for method output_type
-	68, // [68:72] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	46, // 43: byova.plugin.v1.CommandBatch.commands:type_name -> byova.plugin.v1.Command
+	47, // 44: byova.plugin.v1.Command.accepted:type_name -> byova.plugin.v1.Accepted
+	48, // 45: byova.plugin.v1.Command.prompt_start:type_name -> byova.plugin.v1.Prompt
+	49, // 46: byova.plugin.v1.Command.done:type_name -> byova.plugin.v1.Done
+	50, // 47: byova.plugin.v1.Command.state:type_name -> byova.plugin.v1.State
+	51, // 48: byova.plugin.v1.Command.input:type_name -> byova.plugin.v1.Input
+	52, // 49: byova.plugin.v1.Command.clear:type_name -> byova.plugin.v1.Clear
+	53, // 50: byova.plugin.v1.Command.transfer:type_name -> byova.plugin.v1.Transfer
+	54, // 51: byova.plugin.v1.Command.end:type_name -> byova.plugin.v1.End
+	55, // 52: byova.plugin.v1.Command.custom:type_name -> byova.plugin.v1.CustomEvent
+	56, // 53: byova.plugin.v1.Command.endpoint:type_name -> byova.plugin.v1.Endpoint
+	57, // 54: byova.plugin.v1.Command.suspended:type_name -> byova.plugin.v1.Suspended
+	58, // 55: byova.plugin.v1.Command.declined:type_name -> byova.plugin.v1.Declined
+	59, // 56: byova.plugin.v1.Command.failed:type_name -> byova.plugin.v1.Failed
+	60, // 57: byova.plugin.v1.Command.metrics:type_name -> byova.plugin.v1.Metrics
+	61, // 58: byova.plugin.v1.Command.pong:type_name -> byova.plugin.v1.Pong
+	35, // 59: byova.plugin.v1.Prompt.format:type_name -> byova.plugin.v1.Format
+	65, // 60: byova.plugin.v1.Done.ext:type_name -> byova.plugin.v1.Done.ExtEntry
+	11, // 61: byova.plugin.v1.Done.event:type_name -> byova.plugin.v1.Done.Event
+	12, // 62: byova.plugin.v1.Input.mode:type_name -> byova.plugin.v1.Input.Mode
+	68, // 63: byova.plugin.v1.Transfer.metadata:type_name -> google.protobuf.Struct
+	66, // 64: byova.plugin.v1.Transfer.ext:type_name -> byova.plugin.v1.Transfer.ExtEntry
+	68, // 65: byova.plugin.v1.End.metadata:type_name -> google.protobuf.Struct
+	68, // 66: byova.plugin.v1.CustomEvent.metadata:type_name -> google.protobuf.Struct
+	13, // 67: byova.plugin.v1.Endpoint.edge:type_name -> byova.plugin.v1.Endpoint.Edge
+	67, // 68: byova.plugin.v1.Metrics.values:type_name -> byova.plugin.v1.Metrics.ValuesEntry
+	14, // 69: byova.plugin.v1.Plugin.Describe:input_type -> byova.plugin.v1.DescribeRequest
+	16, // 70: byova.plugin.v1.Plugin.Configure:input_type -> byova.plugin.v1.ConfigureRequest
+	19, // 71: byova.plugin.v1.Plugin.ListAgents:input_type -> byova.plugin.v1.ListAgentsRequest
+	22, // 72: byova.plugin.v1.Plugin.Attach:input_type -> byova.plugin.v1.EventBatch
+	15, // 73: byova.plugin.v1.Plugin.Describe:output_type -> byova.plugin.v1.DescribeResponse
+	17, // 74: byova.plugin.v1.Plugin.Configure:output_type -> byova.plugin.v1.ConfigureResponse
+	20, // 75: byova.plugin.v1.Plugin.ListAgents:output_type -> byova.plugin.v1.ListAgentsResponse
+	45, // 76: byova.plugin.v1.Plugin.Attach:output_type -> byova.plugin.v1.CommandBatch
+	73, // [73:77] is the sub-list for method output_type
+	69, // [69:73] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_byova_plugin_v1_plugin_proto_init() }
@@ -4784,7 +4853,7 @@ func file_byova_plugin_v1_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_byova_plugin_v1_plugin_proto_rawDesc), len(file_byova_plugin_v1_plugin_proto_rawDesc)),
-			NumEnums:      13,
+			NumEnums:      14,
 			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -1,0 +1,52 @@
+package session
+
+import "slices"
+
+// maxHeld bounds the audio of an answer in WAV mode, which waits until it is
+// whole: 2 MiB are more than four minutes. Webex's own limit is not published;
+// gRPC's default for a message is twice this.
+const maxHeld = 2 << 20
+
+// held is what the next answer will say, in WAV mode.
+type held struct {
+	clips []Clip
+	size  int
+}
+
+// add appends audio to its prompt and says whether there was room.
+func (h *held) add(prompt uint64, bargeIn bool, data []byte) bool {
+	if h.size+len(data) > maxHeld {
+		return false
+	}
+	h.size += len(data)
+	i := slices.IndexFunc(h.clips, func(c Clip) bool { return c.prompt == prompt })
+	if i < 0 {
+		h.clips = append(h.clips, Clip{BargeIn: bargeIn, prompt: prompt})
+		i = len(h.clips) - 1
+	}
+	h.clips[i].Audio = append(h.clips[i].Audio, data...)
+	return true
+}
+
+// drop takes a prompt out, or all for 0.
+func (h *held) drop(prompt uint64) {
+	h.clips = slices.DeleteFunc(h.clips, func(c Clip) bool {
+		gone := prompt == 0 || c.prompt == prompt
+		if gone {
+			h.size -= len(c.Audio)
+		}
+		return gone
+	})
+}
+
+// takeHeld is all that is held, which is on its way to the wire from now on.
+func (s *state) takeHeld() []Clip {
+	clips := s.held.clips
+	s.held = held{}
+	for _, c := range clips {
+		if p := s.play.find(c.prompt); p != nil {
+			p.held, p.queued = false, len(c.Audio)
+		}
+	}
+	return clips
+}
