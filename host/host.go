@@ -2,43 +2,37 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/host/config"
+	"github.com/byova-host/byova-host/host/ping"
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
 	"github.com/byova-host/byova-host/host/supervisor"
 	"github.com/byova-host/byova-host/internal/rundir"
 )
 
-// DefaultListen is where Webex calls unless told otherwise.
-const DefaultListen = "127.0.0.1:50051"
-
-// defaultShutdown is how long live calls may go on after the host was told to stop.
-const defaultShutdown = 5 * time.Minute
-
 // lastWords is how long the ends of cut RPCs may take to reach Webex.
 const lastWords = time.Second
 
+// listTimeout bounds how long plugins may take to say which agents they offer.
+const listTimeout = 5 * time.Second
+
 // Config says what to run.
 type Config struct {
-	Listen    string   // host:port; port 0 takes a free one
-	Plugins   []string // paths of plugin binaries; each is named by its base name
-	Admin     string   // unix:///path or a loopback host:port; empty takes a private socket
-	Version   string   // of the host
-	Log       hclog.Logger
-	PluginLog hclog.Level // level of the plugins' own logs; zero means info
-	Sessions  session.Config
-	Shutdown  time.Duration // how long live calls may go on after stop; default 5 minutes
+	config.Config
+	Version string // of the host
+	Log     hclog.Logger
 }
 
 // Run serves until stop ends, then lets live calls end, and returns when nothing
@@ -50,6 +44,7 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 	if err := h.open(stop); err != nil {
 		return err
 	}
+	h.warnOfAgents(stop)
 	failed := h.serve()
 	fmt.Fprintf(out, "listening on %v\n", h.door.Addr())
 	select {
@@ -65,41 +60,61 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 type host struct {
 	config  Config
 	log     hclog.Logger
+	tls     *tls.Config  // nil: none
+	door    net.Listener // to Webex
+	bell    net.Listener // for the ping; nil: none
 	dir     *rundir.Dir
+	desk    net.Listener // to the operator
 	plugins *supervisor.Supervisor
 	calls   *session.Sessions
-	door    net.Listener // to Webex
-	desk    net.Listener // to the operator
 	rpc     *rpc.Server
 	admin   *admin.Server
+	ping    *ping.Server
 	serving sync.WaitGroup
 }
 
 // open makes the parts. What it has opened when it returns an error, close closes.
 func (h *host) open(ctx context.Context) (err error) {
 	if len(h.config.Plugins) == 0 {
-		return errors.New("no plugin: name at least one with --plugin PATH")
+		return errors.New("no plugin: name at least one with --plugin PATH or in the configuration file")
 	}
-	if h.door, err = net.Listen("tcp", h.config.Listen); err != nil {
-		return fmt.Errorf("listen for Webex: %w", err)
+	if h.config.TLS.Cert != "" {
+		if h.tls, err = h.config.TLS.Server(h.log.Named("tls")); err != nil {
+			return err
+		}
 	}
-	if h.dir, err = rundir.Make(); err != nil {
-		return err
-	}
-	if h.desk, err = h.openDesk(); err != nil {
+	if err := h.listen(); err != nil {
 		return err
 	}
 	h.plugins, err = supervisor.Start(ctx, supervisor.Config{
-		Plugins: named(h.config.Plugins), Dir: h.dir.Path, HostVersion: h.config.Version,
-		Log: h.log.Named("plugin"), LogLevel: h.config.PluginLog,
+		Plugins: programs(h.config.Plugins), Dir: h.dir.Path, HostVersion: h.config.Version,
+		Log: h.log.Named("plugin"),
 	})
 	if err != nil {
 		return err
 	}
-	sessions := h.config.Sessions
+	sessions := h.config.Sessions()
 	sessions.Log = h.log.Named("session")
 	h.calls = session.New(h.plugins, sessions)
 	return nil
+}
+
+// listen opens the doors, so that a host that cannot have them starts no plugin.
+func (h *host) listen() (err error) {
+	if h.door, err = net.Listen("tcp", h.config.Listen); err != nil {
+		return fmt.Errorf("listen for Webex: %w", err)
+	}
+	if h.config.Ping.Listen != "" {
+		if h.bell, err = net.Listen("tcp", h.config.Ping.Listen); err != nil {
+			return fmt.Errorf("listen for the ping: %w", err)
+		}
+		h.log.Info("ping", "address", h.bell.Addr().String(), "service", h.config.Ping.Service)
+	}
+	if h.dir, err = rundir.Make(); err != nil {
+		return err
+	}
+	h.desk, err = h.openDesk()
+	return err
 }
 
 func (h *host) openDesk() (net.Listener, error) {
@@ -121,43 +136,60 @@ func (h *host) openDesk() (net.Listener, error) {
 	return l, err
 }
 
-// named gives each plugin the base name of its file, without .exe.
-func named(paths []string) []supervisor.Plugin {
-	plugins := make([]supervisor.Plugin, len(paths))
-	for i, path := range paths {
-		plugins[i] = supervisor.Plugin{Name: strings.TrimSuffix(filepath.Base(path), ".exe"), Path: path}
+func programs(plugins []config.Plugin) []supervisor.Plugin {
+	all := make([]supervisor.Plugin, len(plugins))
+	for i, p := range plugins {
+		all[i] = supervisor.Plugin{Name: p.Name, Path: p.Path, Settings: p.Settings, LogLevel: p.Log}
 	}
-	return plugins
+	return all
 }
 
-// serve starts both servers and tells of the first that fails.
+// warnOfAgents says which agents the configuration treats otherwise in vain.
+func (h *host) warnOfAgents(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	offered, err := h.plugins.List(ctx, "")
+	if err != nil {
+		h.log.Warn("agents not listed", "error", err)
+		return
+	}
+	for id := range h.config.Agents {
+		if !slices.ContainsFunc(offered, func(a session.AgentInfo) bool { return a.ID == id }) {
+			h.log.Warn("no plugin offers this agent to everyone: what the configuration says of it may count for nothing", "agent", id)
+		}
+	}
+}
+
+// serve starts the servers and tells of the first that fails.
 func (h *host) serve() <-chan error {
-	h.rpc = rpc.NewServer(h.calls, h.log.Named("rpc"))
+	h.rpc = rpc.Options{TLS: h.tls, Reflection: h.config.Reflection}.NewServer(h.calls, h.log.Named("rpc"))
 	h.admin = admin.NewServer(h)
-	failed := make(chan error, 2)
-	h.serving.Go(func() {
-		if err := h.rpc.Serve(h.door); err != nil {
-			failed <- err
-		}
-	})
-	h.serving.Go(func() {
-		if err := h.admin.Serve(h.desk); err != nil {
-			failed <- err
-		}
-	})
+	failed := make(chan error, 3)
+	start := func(l net.Listener, serve func(net.Listener) error) {
+		h.serving.Go(func() {
+			if err := serve(l); err != nil {
+				failed <- err
+			}
+		})
+	}
+	start(h.door, h.rpc.Serve)
+	start(h.desk, h.admin.Serve)
+	if h.bell != nil {
+		h.ping = ping.NewServer(h.config.Ping.Service)
+		start(h.bell, h.ping.Serve)
+	}
 	return failed
 }
 
 // drain lets live calls end; new ones are refused.
 func (h *host) drain(kill context.Context) {
-	limit := h.config.Shutdown
-	if limit == 0 {
-		limit = defaultShutdown
-	}
-	h.log.Info("shutting down", "sessions", h.calls.Len(), "limit", limit)
-	ctx, cancel := context.WithTimeout(kill, limit)
+	h.log.Info("shutting down", "sessions", h.calls.Len(), "limit", h.config.Shutdown)
+	ctx, cancel := context.WithTimeout(kill, h.config.Shutdown)
 	defer cancel()
 	h.rpc.Drain()
+	if h.ping != nil {
+		h.ping.Drain()
+	}
 	_ = h.calls.Drain(ctx) // what it did not wait for, close cuts and counts
 }
 
@@ -174,9 +206,12 @@ func (h *host) close(ctx context.Context) (err error) {
 		h.rpc.Stop(last)
 		cancel()
 		err = errors.Join(err, h.admin.Stop(ctx))
+		if h.ping != nil {
+			err = errors.Join(err, h.ping.Stop(ctx))
+		}
 		h.serving.Wait()
 	} else {
-		for _, l := range []net.Listener{h.door, h.desk} {
+		for _, l := range []net.Listener{h.door, h.bell, h.desk} {
 			if l != nil {
 				err = errors.Join(err, l.Close())
 			}

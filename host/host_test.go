@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/internal/caller"
 )
 
@@ -41,9 +43,11 @@ func TestFiftyCalls(t *testing.T) {
 	ended := make(chan error, 1)
 	lines, out := io.Pipe()
 	go func() {
+		settings := config.Default()
+		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{{Name: "echo", Path: echo}}
 		ended <- Run(stop, t.Context(), Config{
-			Listen: "127.0.0.1:0", Plugins: []string{echo},
-			Log: hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn}),
+			Config: settings,
+			Log:    hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn}),
 		}, out)
 	}()
 	line, err := bufio.NewReader(lines).ReadString('\n')
@@ -89,5 +93,36 @@ func TestFiftyCalls(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDoorsInUse: a host that cannot have an address says which and leaves nothing.
+func TestDoorsInUse(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir, err := os.MkdirTemp("", "hf") // short, for the sockets in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for what, change := range map[string]func(*config.Config){
+		"listen for Webex":    func(c *config.Config) { c.Listen = taken.Addr().String() },
+		"listen for the ping": func(c *config.Config) { c.Ping.Listen = taken.Addr().String() },
+		"admin address":       func(c *config.Config) { c.Admin = taken.Addr().String() },
+		"/none.pem":           func(c *config.Config) { c.TLS.Cert, c.TLS.Key = "/none.pem", "/none.key" },
+		"no plugin":           func(c *config.Config) { c.Plugins = nil },
+	} {
+		settings := config.Default()
+		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{{Name: "none", Path: "/none"}}
+		change(&settings)
+		err := Run(t.Context(), t.Context(), Config{Config: settings, Log: hclog.NewNullLogger()}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want %q", err, what)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/byova-host/byova-host/host"
+	"github.com/byova-host/byova-host/host/config"
 )
 
 // The exit codes that scripts may rely on.
@@ -26,6 +26,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Take calls from Webex and hand them to plugins."`
 	Call    callCmd    `cmd:"" help:"Place a call as Webex does, and judge the server by it."`
 	Plugins pluginsCmd `cmd:"" help:"See the plugins of a running host."`
+	Check   checkCmd   `cmd:"" help:"Say all that is wrong with a configuration file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -47,7 +48,7 @@ func run(stop context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),
-		kong.Vars{"listen": host.DefaultListen},
+		kong.Vars{"listen": config.Default().Listen},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

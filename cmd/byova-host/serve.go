@@ -2,40 +2,97 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/byova-host/byova-host/host"
+	"github.com/byova-host/byova-host/host/config"
 )
 
+// serveCmd has no defaults of its own: what is not said leaves the environment, the
+// file or the default to count.
 type serveCmd struct {
-	Listen       string   `default:"${listen}" placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${default})."`
-	Plugin       []string `sep:"none" required:"" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default."`
+	Config       string   `placeholder:"FILE" help:"The configuration file (none). Flags count before it."`
+	Listen       string   `placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${listen})."`
+	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
-	VerifyTokens bool     `default:"true" help:"Check the tokens that Webex presents. Not possible yet: start with --verify-tokens=false."`
-	PluginLog    string   `enum:"trace,debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"Level of the plugins' own logs (${default}): ${enum}."`
+	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). Not possible yet: start with --verify-tokens=false."`
+	PluginLog    string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Level of the plugins' own logs (info): trace, debug, info, warn or error."`
 }
 
 // Run serves until the first signal, then lets live calls end; a second signal
 // ends them.
 func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
-	if c.VerifyTokens {
+	settings, problems := config.Load(c.Config, os.Environ())
+	if config.Broken(problems) {
+		return brokenConfig(problems)
+	}
+	c.override(&settings)
+	if settings.VerifyTokens {
 		return usageError{"serve: tokens cannot be checked yet: start with --verify-tokens=false, " +
 			"and only where nobody but you can reach the port"}
 	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "byova-host", Output: os.Stderr, Level: hclog.Info})
-	log.Warn("tokens are not verified: anyone who reaches the port can place calls", "listen", c.Listen)
+	if len(settings.Plugins) == 0 {
+		return usageError{"serve: no plugin: name one with --plugin PATH, or in a file with --config FILE"}
+	}
+	log := hclog.New(&hclog.LoggerOptions{
+		Name: "byova-host", Output: os.Stderr, Level: settings.Log.Level, JSONFormat: settings.Log.JSON,
+	})
+	for _, p := range problems {
+		if p.Key != "verify_tokens" { // a flag says otherwise
+			log.Warn("configuration", "problem", p.String())
+		}
+	}
+	log.Warn("tokens are not verified: anyone who reaches the port can place calls", "listen", settings.Listen)
 	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
-	return host.Run(stop, kill, host.Config{
-		Listen: c.Listen, Plugins: c.Plugin, Admin: c.Admin, Version: version(),
-		Log: log, PluginLog: hclog.LevelFromString(c.PluginLog),
-	}, out)
+	return host.Run(stop, kill, host.Config{Config: settings, Version: version(), Log: log}, out)
+}
+
+// override lets the flags count before everything else.
+func (c *serveCmd) override(settings *config.Config) {
+	if c.Listen != "" {
+		settings.Listen = c.Listen
+	}
+	if c.Admin != "" {
+		settings.Admin = c.Admin
+	}
+	if c.VerifyTokens != nil {
+		settings.VerifyTokens = *c.VerifyTokens
+	}
+	for _, path := range c.Plugin {
+		name := strings.TrimSuffix(filepath.Base(path), ".exe")
+		i := slices.IndexFunc(settings.Plugins, func(p config.Plugin) bool { return p.Name == name })
+		if i < 0 {
+			settings.Plugins = append(settings.Plugins, config.Plugin{Name: name, Path: path, Log: hclog.Info})
+			continue
+		}
+		settings.Plugins[i].Path = path
+	}
+	if level := hclog.LevelFromString(c.PluginLog); level != hclog.NoLevel {
+		for i := range settings.Plugins {
+			settings.Plugins[i].Log = level
+		}
+	}
+}
+
+// brokenConfig has all problems of a configuration, one a line.
+func brokenConfig(problems []config.Problem) error {
+	lines := []string{fmt.Sprintf("the configuration has %d problems", len(problems))}
+	for _, p := range problems {
+		lines = append(lines, p.String())
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // cancelOnSignal cancels at the next signal, or returns when ctx ends.

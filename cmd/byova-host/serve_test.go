@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -254,38 +253,6 @@ func TestKilledHost(t *testing.T) {
 	}
 	next.stop(t)
 	checkGone(t, next)
-}
-
-// TestDraining: the first signal lets a live call end, the second does not wait.
-func TestDraining(t *testing.T) {
-	for _, signals := range []int{1, 2} {
-		p := serveEcho(t)
-		s := dial(t, p.addr)
-		s.greet("c1")
-		for range signals {
-			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, 5*time.Second, "the host drains", func() bool { return strings.Contains(p.log.String(), "shutting down") })
-		}
-		if signals == 1 {
-			if _, err := s.exchange(s.event("c2", sessionStart)); err == nil || !strings.Contains(err.Error(), "Unavailable") {
-				t.Errorf("a new call got %v", err)
-			}
-			if got, err := s.exchange(s.digits("c1", 1, 2)); err != nil || len(audioOf(got)) == 0 {
-				t.Errorf("the live call got %v, %v", got, err)
-			}
-			if _, err := s.exchange(s.event("c1", sessionEnd)); err != nil {
-				t.Error(err)
-			}
-		}
-		if code := p.wait(t, 10*time.Second); code != 0 {
-			t.Errorf("after %d signals: exit %d", signals, code)
-		}
-		if want := fmt.Sprintf("calls_cut=%d", signals-1); !strings.Contains(p.log.String(), want) {
-			t.Errorf("the log lacks %s:\n%s", want, p.log)
-		}
-	}
 }
 
 // TestFiftyCalls: all complete, and the host is as it was before them.

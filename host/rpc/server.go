@@ -2,10 +2,12 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
@@ -36,10 +40,23 @@ type Server struct {
 	health *health.Server
 }
 
-// NewServer makes a server that hands calls to sessions.
+// Options say what a server offers beside calls. The zero value is a server
+// without TLS and without reflection.
+type Options struct {
+	TLS        *tls.Config // nil: none
+	Reflection bool        // answer gRPC reflection, v1 and v1alpha
+}
+
+// NewServer makes a server with the zero Options.
 func NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
+	return Options{}.NewServer(sessions, log)
+}
+
+// NewServer makes a server that hands calls to sessions.
+func (o Options) NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 	s := &Server{health: health.NewServer()}
 	s.grpc = grpc.NewServer(
+		grpc.Creds(o.credentials(log)),
 		grpc.InTapHandle(takeTicket(sessions)),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.InitialConnWindowSize(window),
@@ -53,6 +70,9 @@ func NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, &virtualAgent{sessions: sessions, log: log})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	ccaiv1.RegisterHealthServer(s.grpc, &ciscoHealth{standard: s.health})
+	if o.Reflection {
+		reflection.Register(s.grpc)
+	}
 	s.health.SetServingStatus(mediav1.VoiceVirtualAgent_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
 	return s
 }
@@ -120,6 +140,7 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 	if err != nil {
 		return v.refuse(first, err)
 	}
+	request.Tracking = trackingID(ctx)
 	ticket := ctx.Value(ticketKey{}).(*session.Ticket)
 	rpc, err := v.sessions.Join(ctx, ticket, request)
 	if err != nil {
@@ -135,6 +156,15 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 		return v.refuse(first, err)
 	}
 	return nil
+}
+
+// trackingID is Webex's name for an RPC, for the log: what fits into a line of it.
+func trackingID(ctx context.Context) string {
+	const most = 256
+	for _, id := range metadata.ValueFromIncomingContext(ctx, "trackingid") {
+		return strings.ToValidUTF8(id[:min(len(id), most)], "")
+	}
+	return ""
 }
 
 // refuse says in the log why an RPC ends with an error, and in fewer words to
@@ -211,6 +241,9 @@ func toStatus(err error) error {
 		{session.ErrAgentChanged, codes.InvalidArgument},
 		{session.ErrUnknownAgent, codes.NotFound},
 		{session.ErrFull, codes.ResourceExhausted},
+		{session.ErrTooManyRPCs, codes.ResourceExhausted},
+		{session.ErrNoSession, codes.FailedPrecondition},
+		{session.ErrBotFailed, codes.Internal},
 		{session.ErrDraining, codes.Unavailable},
 		{session.ErrStopped, codes.Unavailable},
 		{context.Canceled, codes.Canceled},

@@ -24,6 +24,7 @@ type Plugin struct {
 	Name     string // in logs and commands; unique
 	Path     string
 	Settings map[string]any // its section of the configuration
+	LogLevel hclog.Level    // of its own log; zero means info
 }
 
 // Config are the parts and settings of a Supervisor.
@@ -32,7 +33,6 @@ type Config struct {
 	Dir         string // private directory for sockets, with a short path
 	HostVersion string
 	Log         hclog.Logger // required
-	LogLevel    hclog.Level  // of the plugins' own logs; zero means info
 }
 
 // Supervisor runs plugins. All methods may be called concurrently.
@@ -89,7 +89,7 @@ func (s *Supervisor) launchAll(ctx context.Context, config Config) error {
 func (s *Supervisor) launch(ctx context.Context, config Config, p Plugin) error {
 	process, err := pluginwire.Launch(ctx, pluginwire.Config{
 		Name: p.Name, Path: p.Path, Settings: p.Settings, HostVersion: config.HostVersion,
-		Dir: config.Dir, Log: s.log.Named(p.Name), LogLevel: config.LogLevel,
+		Dir: config.Dir, Log: s.log.Named(p.Name), LogLevel: p.LogLevel,
 	})
 	if err != nil {
 		return err

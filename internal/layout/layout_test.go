@@ -25,19 +25,23 @@ var allowed = []struct {
 	pkg     string
 	imports []string
 }{
-	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "proto/..."}},
+	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/..."}},
 	{"host", []string{"host/...", "internal/rundir"}},
+	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio"}},
+	{"host/certs", nil},
+	{"host/ping", nil},
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
 	{"host/admin", nil},
 	{"host/session", []string{"internal/audio", "internal/lane"}},
 	{"host/supervisor", []string{"host/session", "internal/pluginwire/...", "internal/audio", "proto/..."}},
 	{"internal/pluginwire/...", []string{"internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
 	{"internal/caller", []string{"internal/audio", "proto/..."}},
+	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // audio, lane, layout, protogen, rundir
+	{"internal/...", nil}, // audio, breakrules, lane, layout, protogen, rundir
 	{"proto/...", []string{"proto/..."}},
 }
 

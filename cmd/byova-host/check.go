@@ -1,0 +1,33 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/byova-host/byova-host/host/config"
+)
+
+type checkCmd struct {
+	Config string `required:"" placeholder:"FILE" help:"The configuration file."`
+}
+
+// errChecked says that what is wrong was printed.
+var errChecked = errors.New("the configuration cannot be used")
+
+// Run prints all that is wrong with a configuration.
+func (c *checkCmd) Run(out io.Writer) error {
+	settings, problems := config.Load(c.Config, os.Environ())
+	for _, p := range problems {
+		fmt.Fprintln(out, p)
+	}
+	if config.Broken(problems) {
+		return errChecked
+	}
+	if len(settings.Plugins) == 0 {
+		fmt.Fprintf(out, "%s:1: plugins: warning: names no plugin: serve needs --plugin PATH then\n", c.Config)
+	}
+	_, err := fmt.Fprintf(out, "%s: ok\n", c.Config)
+	return err
+}
