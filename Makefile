@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo test bench fuzz proto lint fmt cross clean
+.PHONY: build demo conformance test bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -16,9 +16,17 @@ build:
 demo: build
 	./examples/demo.sh
 
+## conformance: all call scripts against echo, with the report of a rule each
+conformance: build
+	./examples/demo.sh --all --junit recordings/conformance.xml
+
 ## test: everything
 test:
 	./internal/run-tests.sh
+
+## breakrules: each rule of the protocol broken on purpose; its test must notice
+breakrules:
+	$(GO) run ./internal/breakrules
 
 ## bench: audio through host and plugin, against the same in the host
 bench:

@@ -62,7 +62,7 @@ func (s *state) fill(now time.Duration) {
 	if r == nil || len(s.Filler) == 0 || s.play.current(now) != nil {
 		return
 	}
-	if s.Answers == WAV && !(s.PartialResponses && r.partial) {
+	if s.Answers == WAV && (!s.PartialResponses || !r.partial) {
 		return
 	}
 	s.tellEndOfInput()

@@ -109,13 +109,9 @@ func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 		s.unplay(now, len(a.Data)) // refused or cut
 		return
 	}
-	data := a.Data
-	if !p.converter.Passthrough() {
-		data = p.converter.Convert(nil, data)
-	}
-	if a.End {
-		data = p.converter.Flush(data)
-		p.ended = true
+	data, err := p.convert(a)
+	if err != nil { // what was good before is heard
+		s.refuse(now, c, "audio", err.Error())
 	}
 	if len(data) > 0 && s.turn != nil && c.Turn == s.turn.id {
 		s.stopFilling()
@@ -237,6 +233,8 @@ func (s *state) endpoint(now time.Duration, c Command, e Endpoint) {
 		s.refuse(now, c, "endpoint", "the host does the endpointing for this plugin")
 	case e.End:
 		s.endSpeech(now, e.At)
+	case s.told.Mode == DTMFOnly:
+		s.refuse(now, c, "endpoint", "keys were asked for, not speech")
 	case rpc == 0 || !s.rpc(rpc).heard || s.protected(now):
 		s.refuse(now, c, "endpoint", "no caller audio is being heard")
 	default:

@@ -55,6 +55,9 @@ func (s *state) sayLast(rpc rpcID, e ending) {
 	default:
 		s.sendClip(rpc, s.clip(e.prompt, false))
 	}
+	for i := range last.Clips {
+		last.Clips[i].BargeIn = false // it ends the call, and is heard to its end
+	}
 	if e.err == nil {
 		s.respond(rpc, last)
 	}
@@ -87,7 +90,7 @@ func (s *state) fallBack(now time.Duration, reason, why string) {
 
 // fallback is how a call goes on without its bot.
 func (s *state) fallback(reason string) ending {
-	f := s.Settings.Fallback
+	f := s.Fallback
 	metadata := map[string]any{"reason": reason}
 	maps.Copy(metadata, f.Metadata)
 	events := map[FallbackAction]OutputEvent{

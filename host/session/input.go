@@ -122,7 +122,7 @@ func (s *state) halfClosed(now time.Duration, rpc rpcID) {
 			s.speech.reset()
 			s.endInput(now)
 		}
-		s.turn.untold = false // Webex knows
+		s.turn.untold, s.turn.listens = false, false // Webex knows
 	default:
 		s.complete(rpc)
 	}
@@ -163,7 +163,7 @@ func (s *state) dtmf(now time.Duration, rpc rpcID, digits string) {
 		digits = strings.TrimSuffix(digits, string(s.told.Terminator))
 	}
 	if digits == "" {
-		s.silence(now, rpc)
+		s.silence(now, rpc, false)
 		return
 	}
 	sensitive := s.told.Sensitive

@@ -12,7 +12,7 @@ func (s *state) noInput(now time.Duration, rpc rpcID, r *rpcState) {
 		s.final(rpc) // past: input or an answer came meanwhile
 		return
 	}
-	s.silence(now, rpc)
+	s.silence(now, rpc, false)
 }
 
 // justCounted says that the host has counted this silence itself.
@@ -21,9 +21,11 @@ func (s *state) justCounted(now time.Duration) bool {
 }
 
 // silence opens the turn in which the bot may say something to a silent caller.
-func (s *state) silence(now time.Duration, rpc rpcID) {
+// Listens says that Webex goes on sending audio on this RPC.
+func (s *state) silence(now time.Duration, rpc rpcID, listens bool) {
 	count := s.silences + 1
 	t := s.openTurn(now, rpc, ByNoInput)
+	t.listens = listens
 	s.silences = count
 	s.tell(now, NoInput{Turn: t.id, Count: count})
 	s.endInput(now)
@@ -48,6 +50,6 @@ func (s *state) backstop(now time.Duration) {
 	s.due.quiet = never
 	if rpc := s.listening(); rpc != 0 {
 		s.counted = now
-		s.silence(now, rpc)
+		s.silence(now, rpc, true)
 	}
 }

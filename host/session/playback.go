@@ -27,6 +27,19 @@ type prompt struct {
 	ended     bool          // no more audio comes
 }
 
+// convert turns a piece of the prompt into what plays. At an error the prompt ends.
+func (p *prompt) convert(a PromptAudio) (data []byte, err error) {
+	p.ended = a.End
+	if data = a.Data; !p.converter.Passthrough() {
+		data, err = p.converter.Convert(nil, data)
+	}
+	if err == nil && a.End {
+		data, err = p.converter.Flush(data)
+	}
+	p.ended = p.ended || err != nil
+	return data, err
+}
+
 // active says whether the caller hears, or is about to hear, some of the prompt.
 func (p *prompt) active(now time.Duration) bool { return p.queued > 0 || p.to > now }
 

@@ -122,7 +122,7 @@ func (s *speech) since(from time.Duration) (time.Duration, []byte) {
 
 // callerAudio hears what came on an RPC, if it is the one that is listened to.
 func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Request) {
-	input := s.answering(rpc) && (s.turn.inputOpen || s.turn.untold)
+	input := s.answering(rpc) && (s.turn.inputOpen || s.turn.listens)
 	if r.ended || len(q.Audio) == 0 || (!input && rpc != s.listening()) {
 		return
 	}
@@ -150,7 +150,7 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 func (s *state) hear(now time.Duration, rpc rpcID, data []byte) {
 	from := s.speech.now
 	edges := s.speech.listen(data)
-	if s.traits.Audio == AllAudio || (s.traits.Audio == Utterances && s.answering(rpc)) {
+	if s.traits.Audio == AllAudio || (s.traits.Audio == Utterances && s.answering(rpc) && s.turn.inputOpen) {
 		s.tellAt(from, CallerAudio{Data: data})
 	}
 	for _, edge := range edges {
@@ -186,8 +186,8 @@ func (s *state) edge(now time.Duration, rpc rpcID, e audio.Edge) {
 // startSpeech opens a turn for speech that began at a position on rpc.
 func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	r := s.rpc(rpc)
-	more := s.answering(rpc) && s.turn.untold // the caller adds to what was said
-	if r == nil || r.ended || (r.taken && !more) {
+	next := s.answering(rpc) && s.turn.listens
+	if r == nil || r.ended || (r.taken && !next) {
 		return // still the same input, or input that is over
 	}
 	input := s.input // what holds for this input, which opening the turn may end
@@ -217,7 +217,7 @@ func (s *state) endSpeech(now time.Duration, at time.Duration) {
 // endOfInput tells the bot to answer, and Webex to stop sending audio: now, or
 // when the answer begins.
 func (s *state) endOfInput(now time.Duration) {
-	s.turn.untold = true
+	s.turn.untold, s.turn.listens = true, true
 	if s.EndOfInput == AtSilence {
 		s.tellEndOfInput()
 	}
@@ -231,7 +231,7 @@ func (s *state) tellEndOfInput() {
 	if s.turn == nil || !s.turn.untold {
 		return
 	}
-	s.turn.untold = false
+	s.turn.untold, s.turn.listens = false, false
 	if r := s.rpc(s.turn.rpc); r != nil {
 		r.ended = true
 		s.respond(r.id, Response{Type: EventOnly, Event: EndOfInput})

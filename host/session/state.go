@@ -94,7 +94,8 @@ type turn struct {
 	cause     TurnCause
 	rpc       rpcID
 	inputOpen bool // the caller is still speaking
-	untold    bool // Webex is not told yet that the input ended, so that it may go on
+	untold    bool // Webex is not told yet that the input ended
+	listens   bool // the input is over, and what is said on its RPC is the next one
 	speechAt  time.Duration
 	speechEnd time.Duration // 0 until it was found
 	limit     time.Duration // the answer must be complete by then

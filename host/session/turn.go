@@ -45,7 +45,7 @@ func (s *state) endInput(now time.Duration) {
 			ended.SpeechEnd = s.speech.now
 		}
 	}
-	if r := s.rpc(t.rpc); r != nil && !t.untold {
+	if r := s.rpc(t.rpc); r != nil && !t.listens {
 		r.ended = true
 	}
 	s.tell(now, ended)

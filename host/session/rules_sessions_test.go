@@ -1,0 +1,146 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// calls are real sessions in memory, and the bot that answers them: it greets
+// with 100 ms of sound, repeats keys, and transfers for the key 0, unless a test
+// has its own.
+type calls struct {
+	t        *testing.T
+	sessions *Sessions
+	react    func(sink Sink, e Event)
+
+	mu  sync.Mutex
+	log map[string]int // how often each event came
+}
+
+func start(t *testing.T, config Config, react func(sink Sink, e Event)) *calls {
+	l := &calls{t: t, react: react, log: map[string]int{}}
+	if react == nil {
+		l.react = repeat
+	}
+	if config.Log == nil {
+		config.Log = hclog.NewNullLogger()
+	}
+	l.sessions = New(l, config)
+	t.Cleanup(func() { l.sessions.Stop() })
+	return l
+}
+
+// repeat answers all turns at once.
+func repeat(sink Sink, e Event) {
+	var turn uint64
+	data := make([]byte, 800)
+	switch body := e.Body.(type) {
+	case InputEnded:
+		turn = body.Turn
+	case DTMFEntry:
+		if body.Digits == "0" {
+			sink.Command(Command{Turn: body.Turn, Body: Leave{Event: TransferToAgent}})
+		}
+		return
+	default:
+		return
+	}
+	sink.Command(Command{Turn: turn, Prompt: turn, Body: StartPrompt{BargeIn: true}})
+	sink.Command(Command{Turn: turn, Prompt: turn, Body: PromptAudio{Data: data, End: true}})
+	sink.Command(Command{Turn: turn, Body: Done{}})
+}
+
+func (l *calls) note(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.log[what]++
+}
+
+// count is how often the bot was told something; "Open" counts its calls.
+func (l *calls) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.log[what]
+}
+
+func (l *calls) List(context.Context, string) ([]AgentInfo, error) { return nil, nil }
+
+func (l *calls) Open(_ context.Context, _, agent string, sink Sink) (AgentCall, error) {
+	switch agent {
+	case "":
+		agent = "bot"
+	case "bot", "second":
+	default:
+		return nil, fmt.Errorf("%w %q", ErrUnknownAgent, agent)
+	}
+	l.note("Open")
+	return &callAtBot{l, agent, sink}, nil
+}
+
+type callAtBot struct {
+	*calls
+	agent string
+	sink  Sink
+}
+
+func (c *callAtBot) Agent() string    { return c.agent }
+func (c *callAtBot) Traits() Traits   { return Traits{} }
+func (c *callAtBot) AudioLost() int64 { return 0 }
+func (c *callAtBot) Close()           { c.note("Close") }
+
+func (c *callAtBot) Send(e Event) error {
+	c.note(reflect.TypeOf(e.Body).Name())
+	c.react(c.sink, e)
+	return nil
+}
+
+// join opens an RPC.
+func (l *calls) join(key Key, q Request) *RPC {
+	l.t.Helper()
+	q.Key = key
+	rpc, err := l.sessions.Join(l.t.Context(), l.sessions.Begin(), &q)
+	if err != nil {
+		l.t.Fatalf("join with %+v: %v", q, err)
+	}
+	return rpc
+}
+
+// result is all that came back on an RPC.
+type result struct {
+	responses []Response
+	err       error
+}
+
+func (l *calls) exchange(conversation string, q Request) result {
+	return l.exchangeAs(Key{"org", conversation}, q)
+}
+
+// exchangeAs opens an RPC, half-closes it and waits for its end, for a minute at
+// most.
+func (l *calls) exchangeAs(key Key, q Request) (all result) {
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+	defer cancel()
+	q.Key = key
+	rpc, err := l.sessions.Join(ctx, l.sessions.Begin(), &q)
+	if err != nil {
+		return result{err: err}
+	}
+	rpc.HalfClose()
+	return read(ctx, rpc)
+}
+
+// read takes what comes on an RPC until its end.
+func read(ctx context.Context, rpc *RPC) (all result) {
+	for r := range rpc.Responses(ctx) {
+		r.Audio = append([]byte(nil), r.Audio...)
+		all.responses = append(all.responses, r)
+	}
+	all.err = rpc.Err()
+	return all
+}

@@ -1,0 +1,167 @@
+package main
+
+// endRows break R45 to R54: endings, failures, times.
+var endRows = []row{
+	{
+		rule: "R45", pkg: engine, test: "TestR45_Transfer", what: "metadata is lost",
+		file: "host/session/ending.go",
+		old:  "Metadata: e.Metadata,\n",
+		new:  "\n",
+	},
+	{
+		rule: "R45", pkg: wire, test: "TestR45_TransferOnTheWire", what: "metadata is not sent",
+		file: "host/rpc/convert.go",
+		old:  "if len(r.Metadata) > 0 {",
+		new:  "if false {",
+	},
+	{
+		rule: "R46", pkg: engine, test: "TestR46_SessionEndByTheBot", what: "the end asks for more input",
+		file: "host/session/ending.go",
+		old:  "\tif e.err == nil {\n",
+		new:  "\tif e.err == nil {\n\t\tlast.Input = &s.input\n",
+	},
+	{
+		rule: "R47", pkg: engine, test: "TestR47_LastPrompts", what: "the last prompts are lost in WAV mode",
+		file: "host/session/ending.go",
+		old:  "Summary: e.Summary, Clips: s.takeHeld()}",
+		new:  "Summary: e.Summary}",
+	},
+	{
+		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "a hang-up does not end the call",
+		file: "host/session/input.go",
+		old:  "s.end(now, EndedByCaller, \"\")",
+		new:  "s.complete(rpc)",
+	},
+	{
+		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "the bot's last words go before a hang-up",
+		file: "host/session/input.go",
+		old:  "if s.leaving != nil && q.Kind != SessionEnd {",
+		new:  "if s.leaving != nil {",
+	},
+	{
+		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "audio is sent to nobody",
+		file: "host/session/input.go",
+		old:  "\t\ts.dropAudio(now, 0)\n\t\ts.end(now, EndedByCaller",
+		new:  "\t\ts.end(now, EndedByCaller",
+	},
+	{
+		rule: "R49", pkg: engine, test: "TestR49_CustomEvents", what: "the call is not kept",
+		file: "host/session/ending.go",
+		old:  "case e.Event == CustomOutput:",
+		new:  "case false:",
+	},
+	{
+		rule: "R49", pkg: engine, test: "TestR49_CustomEvents", what: "the call is kept as long as others",
+		file: "host/session/state.go",
+		old:  "return s.limits.customReturn",
+		new:  "return s.limits.idle",
+	},
+	{
+		rule: "R49", pkg: engine, test: "TestR49_CustomEvents", what: "what a SESSION_START brings back is lost",
+		file: "host/session/input.go",
+		old:  "\ts.returned = q\n",
+		new:  "",
+	},
+	{
+		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "other RPCs get a FINAL",
+		file: "host/session/ending.go",
+		old:  "\tfor len(s.rpcs) > 0 {\n",
+		new:  "\tfor len(s.rpcs) > 0 {\n\t\ts.respond(s.rpcs[0].id, Response{Type: Final})\n",
+	},
+	{
+		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "what still comes begins a new call",
+		file: "host/session/sessions.go",
+		old:  "case known && first.Kind != SessionStart && time.Since(ended) < endedKept:",
+		new:  "case known && time.Since(ended) < 0:",
+	},
+	{
+		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "RPCs after the end are left open",
+		file: "host/session/state.go",
+		old:  "if in.kind == opened {\n",
+		new:  "if false {\n",
+	},
+	{
+		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the custom event is a transfer",
+		file: "host/session/ending.go",
+		old:  "FallbackCustom: CustomOutput,",
+		new:  "FallbackCustom: TransferToAgent,",
+	},
+	{
+		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the flow is not told why",
+		file: "host/session/ending.go",
+		old:  `metadata := map[string]any{"reason": reason}`,
+		new:  `metadata := map[string]any{"": reason}`,
+	},
+	{
+		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the caller hears nothing",
+		file: "host/session/ending.go",
+		old:  "Metadata: metadata}, prompt: f.Prompt}",
+		new:  "Metadata: metadata}}",
+	},
+	{
+		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "a bot that is gone leaves silence",
+		file: "host/session/ending.go",
+		old:  "s.leaving = &e // the next RPC carries it",
+		new:  "_ = e",
+	},
+	{
+		rule: "R51", pkg: wire, test: "TestR51_FallbackStatus", what: "the error is another one on the wire",
+		file: "host/rpc/server.go",
+		old:  "{session.ErrBotFailed, codes.Internal},",
+		new:  "{session.ErrBotFailed, codes.OK},",
+	},
+	{
+		rule: "R52", pkg: engine, test: "TestR52_CancelledRPCs", what: "a cancelled call is kept as long as others",
+		file: "host/session/state.go",
+		old:  "\tcase s.cancelled:\n",
+		new:  "\tcase false:\n",
+	},
+	{
+		rule: "R52", pkg: engine, test: "TestR52_CancelledRPCs", what: "work for a cancelled RPC goes on",
+		file: "host/session/input.go",
+		old:  "\tif s.answering(rpc) {\n\t\ts.closeTurn(now, Interrupted, Response{})\n",
+		new:  "\tif false {\n\t\ts.closeTurn(now, Interrupted, Response{})\n",
+	},
+	{
+		rule: "R52", pkg: wire, test: "TestR52_CancelledOnTheWire", what: "one cancelled RPC ends the call",
+		file: "host/session/input.go",
+		old:  "\ts.forget(rpc, err)\n\ts.cancelled = true\n",
+		new:  "\ts.forget(rpc, err)\n\ts.end(now, EndedGone, \"\")\n\tif s.phase == dead {\n\t\treturn\n\t}\n",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Times", what: "the answer is due while its prompts play",
+		file: "host/session/turn.go",
+		old:  "min(max(now, s.play.ends)+s.AnswerWithin, s.turn.limit)",
+		new:  "min(now+s.AnswerWithin, s.turn.limit)",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Times", what: "a bot may dribble for ever",
+		file: "host/session/turn.go",
+		old:  "min(max(now, s.play.ends)+s.AnswerWithin, s.turn.limit)",
+		new:  "max(now, s.play.ends) + s.AnswerWithin",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Fillers", what: "the filler counts as the answer",
+		file: "host/session/command.go",
+		old:  "if in.prompt&hostPrompt == 0 {",
+		new:  "if true {",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Fillers", what: "there is no filler",
+		file: "host/session/turn.go",
+		old:  "s.due.filler = now + s.FillerAfter",
+		new:  "s.due.filler = never",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Fillers", what: "the filler plays on before the answer",
+		file: "host/session/clips.go",
+		old:  "\t\ts.act(action{kind: drop, response: Response{prompt: s.filling}})\n",
+		new:  "",
+	},
+	{
+		rule: "R54", pkg: engine, test: "TestR54_Times", what: "a call has no limit",
+		file: "host/session/state.go",
+		old:  "s.due.old = s.MaxDuration",
+		new:  "s.due.old = never",
+	},
+}

@@ -1,0 +1,161 @@
+package main
+
+// inputRows break R33 to R44: keys, silence, interruptions.
+var inputRows = []row{
+	{
+		rule: "R33", pkg: engine, test: "TestR33_FirstKey", what: "the first key is told twice as an interruption, or never",
+		file: "host/session/input.go",
+		old:  "\t\ts.interrupt(now, 0)\n",
+		new:  "",
+	},
+	{
+		rule: "R33", pkg: engine, test: "TestR33_FirstKey", what: "the first key gets a FINAL",
+		file: "host/session/input.go",
+		old:  "\tif !s.answering(rpc) {\n\t\ts.complete(rpc)\n",
+		new:  "\tif !s.answering(rpc) {\n\t\ts.final(rpc)\n",
+	},
+	{
+		rule: "R34", pkg: engine, test: "TestR34_Entries", what: "the bot is not told the keys",
+		file: "host/session/input.go",
+		old:  "DTMFEntry{Turn: t.id, Digits: digits, ",
+		new:  "DTMFEntry{Turn: t.id, ",
+	},
+	{
+		rule: "R35", pkg: engine, test: "TestR35_EntriesWithoutAFirstKey", what: "only a first key interrupts",
+		file: "host/session/turn.go",
+		old:  "if cause != ByStart || s.turn != nil {",
+		new:  "if cause != ByStart && cause != ByDTMF || s.turn != nil {",
+	},
+	{
+		rule: "R36", pkg: engine, test: "TestR36_Terminator", what: "the terminator is the one wished last",
+		file: "host/session/input.go",
+		old:  "strings.TrimSuffix(digits, string(s.told.Terminator))",
+		new:  "strings.TrimSuffix(digits, string(s.input.Terminator))",
+	},
+	{
+		rule: "R36", pkg: engine, test: "TestR36_Terminator", what: "all terminators are stripped",
+		file: "host/session/input.go",
+		old:  "strings.TrimSuffix(digits, string(s.told.Terminator))",
+		new:  "strings.TrimRight(digits, string(s.told.Terminator))",
+	},
+	{
+		rule: "R36", pkg: wire, test: "TestR36_KeysOnTheWire", what: "A to D are dropped",
+		file: "host/rpc/convert.go",
+		old:  "\t\tdigits = append(digits, keys[key])\n",
+		new:  "\t\tif keys[key] < 'A' {\n\t\t\tdigits = append(digits, keys[key])\n\t\t}\n",
+	},
+	{
+		rule: "R37", pkg: engine, test: "TestR37_SoundBeforeKeys", what: "sound before a key is part of the next utterance",
+		file: "host/session/input.go",
+		old:  "\t\ts.speech.reset()\n\t\ts.quiet = now\n",
+		new:  "\t\ts.quiet = now\n",
+	},
+	{
+		rule: "R38", pkg: engine, test: "TestR38_NoInput", what: "the bot is not told of silence",
+		file: "host/session/input.go",
+		old:  "s.noInput(now, rpc, r)",
+		new:  "s.final(rpc)",
+	},
+	{
+		rule: "R38", pkg: engine, test: "TestR38_NoInput", what: "silences are not counted",
+		file: "host/session/noinput.go",
+		old:  "s.silences = count",
+		new:  "s.silences = 0",
+	},
+	{
+		rule: "R39", pkg: engine, test: "TestR39_EventsOnlyIfTheBotAsks", what: "NO_INPUT is sent unasked",
+		file: "host/session/command.go",
+		old:  "Response{Event: d.Event, ",
+		new:  "Response{Event: max(d.Event, NoInputEvent), ",
+	},
+	{
+		rule: "R39", pkg: engine, test: "TestR39_EventsOnlyIfTheBotAsks", what: "the event that the bot asks for is lost",
+		file: "host/session/command.go",
+		old:  "Response{Event: d.Event, ",
+		new:  "Response{",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_SilenceThatWebexDoesNotReport", what: "silence counts while a prompt plays",
+		file: "host/session/noinput.go",
+		old:  "max(s.quiet, r.since, s.play.ends)",
+		new:  "max(s.quiet, r.since)",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_OneSilenceCountsOnce", what: "one silence counts twice",
+		file: "host/session/noinput.go",
+		old:  "return s.counted > 0 && now-s.counted < s.NoInputBackstop",
+		new:  "return false",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_WordsAfterACountedSilence", what: "the host does not listen on after it has counted a silence",
+		file: "host/session/noinput.go",
+		old:  "s.silence(now, rpc, true)",
+		new:  "s.silence(now, rpc, false)",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_SilenceThatWebexDoesNotReport", what: "the host comes before Webex",
+		file: "host/session/noinput.go",
+		old:  "s.told.NoInput + s.NoInputBackstop",
+		new:  "s.told.NoInput",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_SilenceThatWebexDoesNotReport", what: "no limit means at once",
+		file: "host/session/noinput.go",
+		old:  "|| s.told.NoInput <= 0 ||",
+		new:  "||",
+	},
+	{
+		rule: "R41", pkg: engine, test: "TestR41_BargeInIsPerPrompt", what: "every prompt may be cut",
+		file: "host/session/command.go",
+		old:  "bargeIn: bargeIn, converter",
+		new:  "bargeIn: bargeIn || true, converter",
+	},
+	{
+		rule: "R41", pkg: engine, test: "TestR41_BargeInIsPerPrompt", what: "Webex is not told",
+		file: "host/session/command.go",
+		old:  "BargeIn: p.bargeIn, prompt: p.id",
+		new:  "prompt: p.id",
+	},
+	{
+		rule: "R42", pkg: engine, test: "TestR42_BargeIn", what: "the interrupted RPC is left open",
+		file: "host/session/turn.go",
+		old:  "t.rpc != by {\n\t\ts.final(t.rpc)\n",
+		new:  "t.rpc != by {\n",
+	},
+	{
+		rule: "R42", pkg: engine, test: "TestR42_WhatElseIsCut", what: "the rest of the answer is sent",
+		file: "host/session/turn.go",
+		old:  "\ts.dropAudio(now, 0)\n\ts.play.cut(now)\n",
+		new:  "\ts.play.cut(now)\n",
+	},
+	{
+		rule: "R42", pkg: engine, test: "TestR42_BargeIn", what: "the bot is not told that it was interrupted",
+		file: "host/session/turn.go",
+		old:  "\ts.tell(now, cut)\n",
+		new:  "",
+	},
+	{
+		rule: "R43", pkg: engine, test: "TestR43_KeysInterrupt", what: "the bot is not told what was heard",
+		file: "host/session/turn.go",
+		old:  "= p.turn, p.id, p.heard(now)",
+		new:  "= p.turn, p.id, 0",
+	},
+	{
+		rule: "R43", pkg: engine, test: "TestR43_KeysInterrupt", what: "the prompt plays on in the estimate",
+		file: "host/session/turn.go",
+		old:  "\ts.dropAudio(now, 0)\n\ts.play.cut(now)\n",
+		new:  "\ts.dropAudio(now, 0)\n",
+	},
+	{
+		rule: "R44", pkg: engine, test: "TestR44_Greetings", what: "the setting does nothing",
+		file: "host/session/command.go",
+		old:  "p.BargeIn && (s.GreetingBargeIn || !greeting)",
+		new:  "p.BargeIn && (s.GreetingBargeIn || !greeting || true)",
+	},
+	{
+		rule: "R44", pkg: engine, test: "TestR44_Greetings", what: "an agent has no setting of its own",
+		file: "host/session/sessions.go",
+		old:  "if own, ok := c.Agents[agent]; ok {",
+		new:  "if own, ok := c.Agents[agent]; ok && agent == \"\" {",
+	},
+}
