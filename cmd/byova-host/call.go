@@ -23,6 +23,11 @@ type callCmd struct {
 	Audio string `xor:"say" type:"existingfile" placeholder:"FILE.wav" help:"What the caller says, as WAV of any kind (a bundled sample)."`
 	DTMF  string `name:"dtmf" xor:"say" placeholder:"DIGITS" help:"Keys that the caller presses instead: 0-9, A-D, * and #."`
 
+	Script string            `xor:"say" placeholder:"FILE" help:"Run this call script instead: a file, or the name of a bundled one."`
+	All    bool              `xor:"say" help:"Run all bundled call scripts and report on the server."`
+	Set    map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Give a variable of the script another value."`
+	JUnit  string            `name:"junit" placeholder:"FILE" help:"Write the report of --all as JUnit XML too."`
+
 	Record string `placeholder:"OUT.wav" help:"Record the call: the caller left, the bot right."`
 	JSON   bool   `name:"json" help:"Print JSON lines, the verdict last."`
 
@@ -42,7 +47,9 @@ type callCmd struct {
 func (*callCmd) Help() string {
 	return "Plays Webex against any BYOVA server: waits for the greeting, speaks or presses keys, waits for the answer and hangs up. " +
 		"Prints what went over the wire, then which rules of the contract the server kept and broke. " +
-		"Exit code 0 when no rule was broken, 1 when one was or the call could not be played to its end."
+		"Exit code 0 when no rule was broken, 1 when one was or the call could not be played to its end. " +
+		"A script adds what it expects; one that had to be skipped exits with 1. " +
+		"--all runs the bundled scripts, up to four at once, and probes the server."
 }
 
 // Run places the calls. An error means that not all was well with them, or that
@@ -51,6 +58,12 @@ func (c *callCmd) Run(ctx context.Context, out io.Writer) error {
 	o, err := c.options()
 	if err != nil {
 		return err
+	}
+	if c.All {
+		return c.all(ctx, o, out)
+	}
+	if c.JUnit != "" {
+		return usageError{"call: --junit goes with --all"}
 	}
 	if c.Calls != 1 || c.Duration != 0 {
 		return c.load(ctx, o, out)
@@ -97,12 +110,18 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 
 // verdict is nil when all was well.
 func verdict(r *caller.Result) error {
-	if r.OK() {
+	switch {
+	case r.OK() && r.Skipped == "":
 		return nil
+	case r.OK():
+		return fmt.Errorf("call: skipped: %s", r.Skipped)
 	}
 	var bad []string
 	for _, f := range r.Verdict.With(caller.Broken) {
 		bad = append(bad, f.Rule)
+	}
+	if n := len(r.Unmet); n > 0 && r.Failure == nil {
+		return fmt.Errorf("call: %d expectations were not met, the first: %v", n, r.Unmet[0])
 	}
 	switch broken := strings.Join(bad, ", "); {
 	case r.Failure == nil:
@@ -145,11 +164,10 @@ func (c *callCmd) options() (caller.Options, error) {
 		return caller.Options{}, usageError{fmt.Sprintf("call: --limit %v: want more than nothing", c.Limit)}
 	}
 	o := caller.Options{Addr: c.Addr, Agent: c.Agent, Org: c.Org, Limit: c.Limit}
-	say, err := c.say()
+	o, err := c.steps(o)
 	if err != nil {
 		return o, err
 	}
-	o.Steps = []caller.Step{caller.WaitAnswer(), say, caller.WaitAnswer(), caller.HangUp()}
 	if err := o.Validate(); err != nil {
 		return o, usageError{"call: " + err.Error()}
 	}
@@ -160,6 +178,21 @@ func (c *callCmd) options() (caller.Options, error) {
 		o.Token = c.token
 	}
 	return o, nil
+}
+
+// steps are what the caller does.
+func (c *callCmd) steps(o caller.Options) (caller.Options, error) {
+	switch {
+	case len(c.Set) > 0 && c.Script == "" && !c.All:
+		return o, usageError{"call: --set goes with --script or --all"}
+	case c.All: // each script has its own
+		return o, nil
+	case c.Script != "":
+		return c.script(o)
+	}
+	say, err := c.say()
+	o.Steps = []caller.Step{caller.WaitAnswer(), say, caller.WaitAnswer(), caller.HangUp()}
+	return o, err
 }
 
 // say is what the caller does between the greeting and hanging up.

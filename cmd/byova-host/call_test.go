@@ -100,6 +100,8 @@ func writeFile(t *testing.T, name string, content []byte) string {
 func TestCall(t *testing.T) {
 	recording := filepath.Join(t.TempDir(), "call.wav")
 	token := writeFile(t, "token", []byte("abc\n"))
+	script := writeFile(t, "script.yaml", []byte("vars: {key: '5', way: session_end}\nsteps:\n- wait: greeting\n"+
+		"- press: ${key}\n- need: {ends: session_end}\n- expect: {ends: '${way}'}\n"))
 	tests := []struct {
 		name   string
 		agent  *keysOnly
@@ -115,6 +117,13 @@ func TestCall(t *testing.T) {
 		{"refused", &keysOnly{token: "def"}, []string{"--dtmf", "5", "--token-file", token}, 1,
 			"FAILED   rpc 1 ended with Unauthenticated", "the server broke R2"},
 		{"limit", &keysOnly{}, []string{"--limit", "300ms"}, 1, "call is over its limit of 300ms; it was to", "limit of 300ms"},
+		{"script", &keysOnly{}, []string{"--script", script}, 0, "verdict  ok", ""},
+		{"script in json", &keysOnly{}, []string{"--script", script, "--json", "--set", "way=transfer"}, 1, `"unmet":[{"where":"`, ""},
+		{"script with an unmet expectation", &keysOnly{}, []string{"--script", script, "--set", "way=transfer"}, 1,
+			"script.yaml:6 at ", "1 expectations were not met, the first: "},
+		{"script of the program, skipped", &keysOnly{}, []string{"--script", "01-greeting-chunks"}, 1,
+			"SKIPPED  01-greeting-chunks:6 needs an answer in chunks: the answer has no audio", "call: skipped: 01-greeting-chunks:6"},
+		{"script many times", &keysOnly{}, []string{"--script", script, "--calls", "3"}, 0, "calls 3, ok 3, failed 0", ""},
 		{"load", &keysOnly{}, []string{"--dtmf", "5", "--calls", "5", "--rate", "50"}, 0, "calls 5, ok 5, failed 0", ""},
 		{"load broken", &keysOnly{mute: true}, []string{"--dtmf", "5#", "--calls", "2", "--json"}, 1, `"broken":{"R27":2}`, "2 of 2 calls were not ok"},
 	}
@@ -156,6 +165,16 @@ func TestCallWrongUsage(t *testing.T) {
 		{[]string{"--calls", "2", "--record", "a.wav"}, "--record is for a single call"},
 		{[]string{"--limit", "0s"}, "want more than nothing"},
 		{[]string{"--frobnicate"}, "unknown flag"},
+		{[]string{"--script", "nowhere.yaml"}, "read the script: open nowhere.yaml: no such file or directory; the bundled ones are 01-greeting-chunks, "},
+		{[]string{"--script", text}, "hello.wav:1: want keys such as name and steps"},
+		{[]string{"--script", writeFile(t, "s.yaml", []byte("steps:\n- say: gone.wav\n"))}, "s.yaml:2: say gone.wav: open "},
+		{[]string{"--script", writeFile(t, "s.yaml", []byte("steps:\n- say: bye\n"))}, "s.yaml:2: say bye: no such clip"},
+		{[]string{"--script", "09-transfer", "--set", "n=1"}, "--set n: no such variable, there are: metadata, press, say"},
+		{[]string{"--script", "09-transfer", "--all"}, "can't be used together"},
+		{[]string{"--all", "--set", "nothing=1"}, "--set nothing: no such variable"},
+		{[]string{"--all", "--calls", "2"}, "do not go with --all"},
+		{[]string{"--set", "n=1"}, "--set goes with --script or --all"},
+		{[]string{"--junit", "r.xml"}, "--junit goes with --all"},
 	}
 	for _, test := range tests {
 		code, _, stderr := byova(append([]string{"call", "--addr", "127.0.0.1:1"}, test.args...)...)
@@ -172,6 +191,19 @@ func TestCallUnreached(t *testing.T) {
 		if code != exitFailed || !strings.Contains(stdout, "server not reached: dial tcp 127.0.0.1:1: connect") {
 			t.Errorf("exit code %d, want %d; output:\n%s", code, exitFailed, stdout)
 		}
+	}
+}
+
+// TestCallAllUnreached holds that a server which is not there passes nothing,
+// and that the report says so.
+func TestCallAllUnreached(t *testing.T) {
+	junit := filepath.Join(t.TempDir(), "report.xml")
+	code, stdout, stderr := byova("call", "--addr", "127.0.0.1:1", "--all", "--junit", junit)
+	if code != exitFailed || strings.Count(stdout, "server not reached") != 13 || !strings.Contains(stderr, "failed: 01-greeting-chunks") {
+		t.Errorf("exit code %d, want %d; output:\n%s%s", code, exitFailed, stdout, stderr)
+	}
+	if xml, err := os.ReadFile(junit); err != nil || strings.Count(string(xml), "<failure") != 13 {
+		t.Errorf("report %v:\n%s", err, xml)
 	}
 }
 

@@ -26,6 +26,7 @@ func (c *call) arrived(a arrival) {
 		return
 	}
 	if response.terminal() {
+		c.script.ending = response.ending()
 		c.terminate(r)
 		return
 	}
@@ -43,7 +44,7 @@ func (c *call) inputEvents(r *rpc, response *Response) {
 	switch response.event() {
 	case eventStartOfInput:
 		if c.listen == r {
-			if r.began = true; !r.heard {
+			if r.began, r.beganAt = true, c.now(); !r.heard {
 				r.quiet = c.now()
 			}
 			c.interrupt()
@@ -69,7 +70,7 @@ func (c *call) take(r *rpc, m *mediav1.VoiceVAResponse, plays [][]byte) {
 		if !partial {
 			c.player.dropFiller(r)
 		}
-		r.bargeIn = p.GetIsBargeInEnabled()
+		r.prompted, r.bargeIn = true, p.GetIsBargeInEnabled()
 		if !c.player.add(sound{r, plays[i], r.bargeIn, partial && !m.GetDisablePromptCancellation()}) {
 			c.fail(fmt.Errorf("rpc %d: more than %v of prompts wait to be played", r.n, maxQueued))
 			return

@@ -23,7 +23,10 @@ const (
 // Result is what became of one call.
 type Result struct {
 	ConversationID string
-	Failure        error // why the call could not be played to its end; nil when it was
+	Script         string  // of Options
+	Skipped        string  // what the script needs and the server did not show; empty when all was tried
+	Unmet          []Unmet // expectations that were not met
+	Failure        error   // why the call could not be played to its end; nil when it was
 	Entries        []Entry
 	Verdict        Verdict
 	FirstAudio     []time.Duration // for each answer: from the end of its input to its first audio
@@ -31,8 +34,9 @@ type Result struct {
 	Recording      []byte // a WAV file when Options.Record, the caller left and the bot right
 }
 
-// OK reports that the call was played to its end and no rule was broken.
-func (r *Result) OK() bool { return r.Failure == nil && r.Verdict.OK() }
+// OK reports that the call was played to its end, that no rule was broken and
+// that every expectation was met. A script that was skipped may be OK.
+func (r *Result) OK() bool { return r.Failure == nil && r.Verdict.OK() && len(r.Unmet) == 0 }
 
 // phase is how far a call has come.
 type phase int
@@ -40,6 +44,7 @@ type phase int
 const (
 	talking  phase = iota
 	playing        // the server has ended the call: its last prompt is played
+	away           // ... and the flow does something else before it comes back
 	leaving        // hung up: the open RPCs come to their end
 	finished       // all is over
 )
@@ -49,7 +54,7 @@ const (
 type call struct {
 	opt     Options
 	ctx     context.Context
-	stub    mediav1.VoiceVirtualAgentClient
+	stubs   []mediav1.VoiceVirtualAgentClient // one for each connection
 	in      chan arrival
 	stopped chan struct{}
 	work    sync.WaitGroup
@@ -74,6 +79,7 @@ type call struct {
 
 	mode      mediav1.VoiceVAInputMode // of the next input
 	noInput   time.Duration            // 0: no limit
+	maxSpeech time.Duration            // 0: no limit
 	idle      time.Duration            // since when input is awaited; negative: it is not
 	firstOpen bool                     // a listening RPC has been opened before
 }
@@ -86,27 +92,31 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := o.dial()
+	conns, err := o.dialAll()
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	return place(ctx, conn, o)
+	defer closeAll(conns)
+	return place(ctx, conns, o)
 }
 
-// place plays a call over a connection. The options have their defaults.
-func place(ctx context.Context, conn *grpc.ClientConn, o Options) (*Result, error) {
+// place plays a call over connections. The options have their defaults.
+func place(ctx context.Context, conns []*grpc.ClientConn, o Options) (*Result, error) {
 	// A deadline would go to the server with each RPC, which Webex's does not.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := time.AfterFunc(o.Limit, func() { cancel(fmt.Errorf("call is over its limit of %v", o.Limit)) })
 	defer limit.Stop()
-	if err := connect(ctx, conn); err != nil {
-		return nil, fmt.Errorf("connect to %q: %w", o.Addr, err)
+	stubs := make([]mediav1.VoiceVirtualAgentClient, 0, len(conns))
+	for _, conn := range conns {
+		if err := connect(ctx, conn); err != nil {
+			return nil, fmt.Errorf("connect to %q: %w", o.Addr, err)
+		}
+		stubs = append(stubs, mediav1.NewVoiceVirtualAgentClient(conn))
 	}
 	frame := time.Duration(o.FrameMillis) * time.Millisecond
 	c := &call{
-		opt: o, ctx: ctx, stub: mediav1.NewVoiceVirtualAgentClient(conn),
+		opt: o, ctx: ctx, stubs: stubs,
 		in: make(chan arrival), stopped: make(chan struct{}),
 		began: time.Now(), frame: frame, idle: -1,
 		voice: newVoice(frame, o.LineNoise), rec: recorder{on: o.Record},
@@ -170,6 +180,9 @@ func (c *call) run() {
 // what is heard in a slot is known at its start, what is said at its end.
 func (c *call) start() {
 	c.rec.bot(c.voice.silence[0])
+	if c.opt.Start == WithoutStart {
+		return
+	}
 	r := c.open()
 	c.putEvent(r, mediav1.EventInput_SESSION_START)
 	r.answers = true
@@ -177,8 +190,8 @@ func (c *call) start() {
 
 // tick moves the media clock by one frame.
 func (c *call) tick() {
-	if first := c.rpcs[0]; !first.closed && c.now() >= startHold {
-		c.halfClose(first)
+	if c.opt.Start == WithSessionStart && !c.rpcs[0].closed && c.now() >= startHold {
+		c.halfClose(c.rpcs[0])
 	}
 	c.player.settle()
 	if c.phase == talking && c.listen == nil && c.mayListen() {
@@ -190,6 +203,7 @@ func (c *call) tick() {
 	c.overdue()
 	c.enter()
 	c.play()
+	c.endSpeech()
 	c.awaitInput()
 }
 
@@ -197,7 +211,11 @@ func (c *call) tick() {
 func (c *call) advance() {
 	switch c.phase {
 	case playing:
-		if !c.player.busy() && c.answering() == nil {
+		switch {
+		case c.player.busy() || c.answering() != nil:
+		case c.comesBack():
+			c.phase = away
+		default:
 			c.leave(c.opt.EndAfterFinish)
 		}
 	case leaving:
@@ -216,6 +234,7 @@ func (c *call) leave(sessionEnd bool) {
 	if c.phase >= leaving {
 		return
 	}
+	c.settleScript()
 	c.phase = leaving
 	c.player.cut()
 	c.listen = nil
@@ -239,7 +258,7 @@ func (c *call) fail(err error) {
 	if c.failure == nil && c.phase < leaving {
 		c.failure = err
 	}
-	c.leave(!c.rpcs[0].failed)
+	c.leave(len(c.rpcs) > 0 && !c.rpcs[0].failed)
 }
 
 // cutOff is the end of a call that took too long or whose owner gave up.
@@ -247,6 +266,7 @@ func (c *call) cutOff() {
 	if c.failure == nil {
 		c.failure = fmt.Errorf("%w; it was to %s", context.Cause(c.ctx), c.waiting())
 	}
+	c.settleScript()
 	for _, r := range c.rpcs {
 		c.giveUp(r, "the call was cut off")
 	}
@@ -301,6 +321,9 @@ func (c *call) logAt(at time.Duration, e Entry) {
 func (c *call) result() *Result {
 	return &Result{
 		ConversationID: c.opt.ConversationID,
+		Script:         c.opt.Script,
+		Skipped:        c.script.skipped,
+		Unmet:          c.script.unmet,
 		Failure:        c.failure,
 		Entries:        c.entries,
 		Verdict:        Judge(c.entries, c.opt.Limits),

@@ -12,9 +12,19 @@
 //
 // What happens is told in entries: Options.Log receives each as it happens and
 // Judge reads the same list afterwards, so a verdict never knows more than the
-// timeline shows. NewTimeline prints entries for people, NewJSONLines for
+// timeline shows. Neither do the expectations of a script, which are held
+// against the entries so far. NewTimeline prints entries for people, NewJSONLines for
 // programs. Audio content is never part of an entry, only its length. Digits
 // are: they are the tester's own input.
+//
+// # Scripts and conformance
+//
+// A Script is read from YAML by ParseScript and put into Options by Apply; the
+// steps of Options are what a call runs. An expectation that is not met is in
+// Result.Unmet and the call goes on; a need that is not met ends it and is in
+// Result.Skipped. Conform plays many scripts against a server, at most four at
+// once, then sends probes for what no well-behaved call shows, and reports by
+// script and by rule.
 //
 // # JSON lines
 //
@@ -24,11 +34,13 @@
 //
 //	at_ms       when
 //	rpc         ordinal of the RPC in the call, from 1
+//	connection  which connection an RPC was opened on, when the call has several
 //	kind        open          an RPC was opened
 //	            event         an input event was sent: event
 //	            keys          a finished entry was sent: digits
 //	            audio         a stretch of audio was sent: audio_ms, speech
-//	            half_close    Webex has nothing more to send on this RPC
+//	            half_close    Webex has nothing more to send on this RPC; text
+//	                          when that is because the speech was too long
 //	            cancel        Webex gave the RPC up, or could not open it: text
 //	            response      the server sent a message: response
 //	            end           the RPC ended: status, text
@@ -37,23 +49,37 @@
 //	            key           the caller pressed a key: digits
 //	            interrupt     the rest of this RPC's answer is dropped
 //	            play_start    a prompt of this RPC began to play
-//	            play_end      ... and has been played: audio_ms
+//	            play_end      ... and has been played: audio_ms. An answer that
+//	                          comes more slowly than it plays is one prompt
 //	            play_cut      ... was cut: audio_ms played, dropped_ms not
 //	            note          something worth knowing: text
 //	response    type (FINAL, PARTIAL, CHUNK), prompts, events, input_mode,
-//	            input_handling_config (true when present)
+//	            input_handling_config (true when present), event_name and
+//	            metadata (of the first event), session_transcript and
+//	            session_summary (true when there is text), input
+//	input       dtmf_length, terminator, inter_digit_ms, no_input_ms, max_speech_ms
 //	prompts     bytes, audio_ms, barge_in, text, uri, wav (true when so),
 //	            flaw (why a WAV prompt would not play)
 //
 // The last line is the verdict:
 //
 //	kind        verdict
-//	ok          no rule broken and the call was played to its end
+//	ok          no rule broken, no expectation unmet, the call played to its end
 //	conversation_id  of the call
 //	failure     why the call could not be played to its end
+//	script      the script that was run
+//	skipped     what the script needs and the server did not show
+//	unmet       expectations that were not met: where (file:line), at_ms, step, text
 //	kept, not_seen   lists of rule numbers
 //	broken, warned   lists of rule, name, evidence (rpc, at_ms, text)
 //	first_audio_ms   for each answer: from the end of the input to its audio
+//
+// A conformance run prints no entries but an object for each script: kind
+// script, script, title, outcome (passed, failed, skipped), reasons,
+// conversation_id, length_ms; one for each rule: kind rule, rule, name, outcome
+// (kept, warned, broken, not seen), evidence (script, rpc, at_ms, text); and
+// last: kind conformance, ok, why, passed, failed, skipped, not_tried,
+// length_ms.
 //
 // A load run prints one object instead: kind load, calls, ok, failed,
 // first_audio_p50_ms, first_audio_p99_ms, broken (calls by rule), failures

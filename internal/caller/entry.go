@@ -48,7 +48,8 @@ type Entry struct {
 	Speech   bool          // SentAudio: the caller spoke
 	Response *Response     // Responded
 	Status   codes.Code    // Ended
-	Text     string        // Cancelled, Ended, Note: why or what
+	Text     string        // Cancelled, Ended, HalfClosed, Note: why or what
+	Conn     int           // Opened: which connection, from 1, when the call has several
 }
 
 // Response is what a message of the server said, without its audio.
@@ -58,6 +59,21 @@ type Response struct {
 	Events    []string `json:"events,omitempty"`
 	InputMode string   `json:"input_mode,omitempty"` // empty when unset
 	Config    bool     `json:"input_handling_config,omitempty"`
+
+	Name       string         `json:"event_name,omitempty"` // of the first event
+	Metadata   map[string]any `json:"metadata,omitempty"`   // of the first event
+	Transcript bool           `json:"session_transcript,omitempty"`
+	Summary    bool           `json:"session_summary,omitempty"`
+	Input      *Input         `json:"input,omitempty"` // what Config holds
+}
+
+// Input is what a Response says of the next input.
+type Input struct {
+	DTMFLength   int     `json:"dtmf_length,omitempty"`
+	Terminator   string  `json:"terminator,omitempty"`
+	InterDigitMS float64 `json:"inter_digit_ms,omitempty"`
+	NoInputMS    float64 `json:"no_input_ms,omitempty"`
+	MaxSpeechMS  float64 `json:"max_speech_ms,omitempty"`
 }
 
 // Prompt is one prompt of a Response.
@@ -79,6 +95,9 @@ const (
 	eventSessionStart = "SESSION_START"
 	eventSessionEnd   = "SESSION_END"
 	eventStartOfDTMF  = "START_OF_DTMF"
+	eventNoMatch      = "NO_MATCH"
+	eventCustom       = "CUSTOM_EVENT"
+	eventTransfer     = "TRANSFER_TO_AGENT"
 	typeFinal         = "FINAL"
 	typePartial       = "PARTIAL"
 	typeChunk         = "CHUNK"
@@ -92,6 +111,16 @@ func (r *Response) event() string {
 	return r.Events[0]
 }
 
+// ending is the event that ends the agent's part of the call; empty without one.
+func (r *Response) ending() string {
+	for _, e := range r.Events {
+		if e == eventTransfer || e == eventSessionEnd || e == eventCustom {
+			return e
+		}
+	}
+	return ""
+}
+
 // has reports whether any of the events is the named one.
 func (r *Response) has(event string) bool {
 	return slices.Contains(r.Events, event)
@@ -99,7 +128,7 @@ func (r *Response) has(event string) bool {
 
 // terminal reports whether the message ends the agent's part of the call.
 func (r *Response) terminal() bool {
-	return r.has("TRANSFER_TO_AGENT") || r.has(eventSessionEnd) || r.has("CUSTOM_EVENT")
+	return r.has(eventTransfer) || r.has(eventSessionEnd) || r.has(eventCustom)
 }
 
 // final reports whether the message closes the answer. FINAL being zero, a
@@ -128,6 +157,14 @@ func describe(m *mediav1.VoiceVAResponse) (*Response, [][]byte) {
 	for _, e := range m.GetOutputEvents() {
 		r.Events = append(r.Events, e.GetEventType().String())
 	}
+	if events := m.GetOutputEvents(); len(events) > 0 {
+		r.Name, r.Metadata = events[0].GetName(), events[0].GetMetadata().AsMap()
+		if len(r.Metadata) == 0 {
+			r.Metadata = nil
+		}
+	}
+	r.Transcript, r.Summary = said(m.GetSessionTranscript()), said(m.GetSessionSummary())
+	r.Input = describeInput(m.GetInputHandlingConfig())
 	plays := make([][]byte, 0, len(m.GetPrompts()))
 	for _, p := range m.GetPrompts() {
 		play, flaw := p.GetAudioContent(), ""
@@ -143,6 +180,21 @@ func describe(m *mediav1.VoiceVAResponse) (*Response, [][]byte) {
 		})
 	}
 	return r, plays
+}
+
+// said reports whether there is any text.
+func said(t *mediav1.TextContent) bool { return t.GetText() != "" || t.GetSsml() != "" }
+
+func describeInput(c *mediav1.InputHandlingConfig) *Input {
+	if c == nil {
+		return nil
+	}
+	d, t := c.GetDtmfConfig(), c.GetSpeechTimers()
+	return &Input{
+		DTMFLength: int(d.GetDtmfInputLength()), Terminator: keyName(d.GetTermchar()),
+		InterDigitMS: float64(d.GetInterDigitTimeoutMsec()), NoInputMS: float64(t.GetNoInputTimeoutMsec()),
+		MaxSpeechMS: float64(t.GetMaxSpeechTimeoutMsec()),
+	}
 }
 
 // playWAV is the sound of a WAV prompt. Webex plays only mu-law at 8 kHz as it
@@ -182,9 +234,10 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		Response *Response `json:"response,omitempty"`
 		Status   string    `json:"status,omitempty"`
 		Text     string    `json:"text,omitempty"`
+		Conn     int       `json:"connection,omitempty"`
 	}{
 		At: millis(e.At), RPC: e.RPC, Kind: e.Kind, Event: e.Event, Digits: e.Digits,
-		Audio: millis(e.Audio), Dropped: millis(e.Dropped), Speech: e.Speech, Response: e.Response, Text: e.Text,
+		Audio: millis(e.Audio), Dropped: millis(e.Dropped), Speech: e.Speech, Response: e.Response, Text: e.Text, Conn: e.Conn,
 	}
 	if e.Kind == Ended {
 		line.Status = e.Status.String()

@@ -29,15 +29,15 @@ func (k *keypad) configure(d *mediav1.DTMFInputConfig) {
 	}
 }
 
-// press is the caller pressing one key.
-func (c *call) press(key rune) {
+// press is the caller pressing one key. The first is announced as start says.
+func (c *call) press(key rune, start DTMFStart) {
 	c.log(Entry{Kind: KeyPressed, Digits: string(key)})
 	if !c.keys.collecting {
 		if c.mode == mediav1.VoiceVAInputMode_INPUT_VOICE || !c.interruptible() {
 			c.log(Entry{Kind: Note, Text: "key is lost: input of keys is not taken at this moment"})
 			return
 		}
-		c.startKeys()
+		c.startKeys(start)
 	}
 	c.keys.digits += string(key)
 	c.keys.last = c.now()
@@ -52,10 +52,17 @@ func (c *call) press(key rune) {
 
 // startKeys announces the first key: on the open listening RPC, which then
 // takes no more audio, or on one of its own. It interrupts like speech does.
-func (c *call) startKeys() {
+func (c *call) startKeys(start DTMFStart) {
 	c.keys.collecting, c.keys.digits = true, ""
 	c.interrupt()
 	r := c.listen
+	if start != OnListening {
+		c.stopListening()
+		r = nil
+	}
+	if start == Unannounced {
+		return
+	}
 	if r == nil {
 		r = c.open()
 	}

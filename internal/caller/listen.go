@@ -31,7 +31,16 @@ func (c *call) interruptible() bool {
 // mayListen reports whether Webex opens the next listening RPC now. With
 // barge-in that is while the last answer is still being sent or played.
 func (c *call) mayListen() bool {
-	return c.mode != mediav1.VoiceVAInputMode_INPUT_EVENT_DTMF && !c.keys.collecting && c.interruptible()
+	if c.mode == mediav1.VoiceVAInputMode_INPUT_EVENT_DTMF || c.keys.collecting {
+		return false
+	}
+	return c.interruptible() || c.early()
+}
+
+// early reports whether Webex listens although the answer has not begun.
+func (c *call) early() bool {
+	r := c.answering()
+	return c.opt.Listen == Early && r != nil && r.closed && !r.prompted && !c.player.busy()
 }
 
 // openListening opens an RPC for the caller's audio. The first of a call begins
@@ -126,10 +135,26 @@ func (c *call) awaitInput() {
 	}
 }
 
+// endSpeech ends an utterance that is longer than the server takes. The server
+// does so too, so that Webex waits a little longer.
+func (c *call) endSpeech() {
+	const slack = time.Second
+	r := c.listen
+	if c.phase != talking || r == nil || !r.began || c.maxSpeech <= 0 || c.now()-r.beganAt < c.maxSpeech+slack {
+		return
+	}
+	c.halfCloseFor(r, fmt.Sprintf("the speech is longer than %v", c.maxSpeech))
+	c.listen, r.answers = nil, true
+}
+
 // sendNoInput tells the server on the open listening RPC, or on one of its own,
 // that the caller says nothing.
 func (c *call) sendNoInput() {
 	r := c.listen
+	if c.opt.NoInputOn == OnNewRPC && r != nil {
+		c.stopListening()
+		r = nil
+	}
 	if r == nil {
 		r = c.open()
 	}
@@ -149,6 +174,7 @@ func (c *call) configure(m *mediav1.VoiceVAResponse) {
 	}
 	if t := m.GetInputHandlingConfig().GetSpeechTimers(); t != nil {
 		c.noInput = time.Duration(t.GetNoInputTimeoutMsec()) * time.Millisecond
+		c.maxSpeech = time.Duration(t.GetMaxSpeechTimeoutMsec()) * time.Millisecond
 	}
 	deaf := c.mode == mediav1.VoiceVAInputMode_INPUT_EVENT_DTMF
 	if r := c.listen; deaf && r != nil && !r.heard {

@@ -99,7 +99,7 @@ func (l *load) line(ctx context.Context, conn *grpc.ClientConn) {
 		call, err := call.withDefaults()
 		if err == nil {
 			var result *Result
-			if result, err = place(ctx, conn, call); err == nil {
+			if result, err = place(ctx, []*grpc.ClientConn{conn}, call); err == nil {
 				l.count(result)
 				if errors.Is(result.Failure, ErrUnreached) {
 					return // not to be tried in a loop

@@ -35,7 +35,14 @@ type Options struct {
 	// asked for each RPC because tokens rotate during calls.
 	Token func(context.Context) (string, error)
 
-	Steps []Step
+	Steps  []Step
+	Script string // name of the script that the steps are from, for messages
+
+	Connections int        // that the RPCs of the call take in turn; default 1
+	Start       Start      // how the conversation begins
+	Listen      Listen     // when the next listening RPC opens
+	DTMFStart   DTMFStart  // where the first key of an entry is announced
+	NoInputOn   NoInputRPC // where NO_INPUT is sent
 
 	FrameMillis    int           // caller audio in one message, 10 to 200 ms; default 20
 	LineNoise      int           // peak of the noise on a silent line, in 16-bit steps; default 8, negative none
@@ -52,6 +59,46 @@ type Options struct {
 	Record bool        // make Result.Recording
 	Log    func(Entry) // told of each entry as it happens, by the goroutine of Run; may be nil
 }
+
+// maxConnections bounds Options.Connections.
+const maxConnections = 8
+
+// Start says how a conversation begins.
+type Start int
+
+// The ways to begin.
+const (
+	WithSessionStart Start = iota
+	WithoutStart           // the first RPC listens, as after a host was replaced
+)
+
+// Listen says when the next listening RPC opens while an answer is sent.
+type Listen int
+
+// The times at which Webex may begin to listen.
+const (
+	AfterFirstPrompt Listen = iota // once a prompt of the answer allows barge-in
+	Early                          // at once, before the answer begins
+)
+
+// DTMFStart says where the first key of an entry is announced.
+type DTMFStart int
+
+// The ways to announce the first key.
+const (
+	OnListening DTMFStart = iota // on the open listening RPC, or on one of its own
+	OnItsOwn                     // always on one of its own
+	Unannounced                  // not at all
+)
+
+// NoInputRPC says where NO_INPUT is sent.
+type NoInputRPC int
+
+// The RPCs for NO_INPUT.
+const (
+	OnOpenRPC NoInputRPC = iota // the open listening RPC, or a new one
+	OnNewRPC                    // always a new one
+)
 
 // Limits are the times a server is judged by. Zero means the default.
 type Limits struct {
@@ -88,6 +135,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.ConversationID = newUUID()
 	}
 	setDefault(&o.Language, "en-US")
+	setDefault(&o.Connections, 1)
 	setDefault(&o.FrameMillis, 20)
 	setDefault(&o.LineNoise, 8)
 	setDefault(&o.KeyGap, 200*time.Millisecond)
@@ -100,6 +148,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.FrameMillis < 10 || o.FrameMillis > 200 {
 		return o, fmt.Errorf("frame of %d ms is outside 10 to 200", o.FrameMillis)
+	}
+	if o.Connections < 1 || o.Connections > maxConnections {
+		return o, fmt.Errorf("%d connections, want 1 to %d", o.Connections, maxConnections)
 	}
 	if o.KeyGap < 0 || o.Pause < 0 || o.Limit < 0 {
 		return o, errors.New("a time of the call is negative")
@@ -118,7 +169,26 @@ func (o Options) Validate() error {
 	return err
 }
 
-// dial makes the connection; nothing is sent before it is used.
+// dialAll makes the connections of a call. On error it closes them again.
+func (o Options) dialAll() (conns []*grpc.ClientConn, err error) {
+	for range o.Connections {
+		conn, err := o.dial()
+		if err != nil {
+			closeAll(conns)
+			return nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
+}
+
+func closeAll(conns []*grpc.ClientConn) {
+	for _, conn := range conns {
+		conn.Close()
+	}
+}
+
+// dial makes a connection; nothing is sent before it is used.
 func (o Options) dial() (*grpc.ClientConn, error) {
 	creds := insecure.NewCredentials()
 	if o.TLS != nil {

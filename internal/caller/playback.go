@@ -51,11 +51,28 @@ func (p *player) head() (sound, bool) {
 	return p.queue[0], true
 }
 
-// settle notes, at the start of a tick, that what came has been played.
+// current is the RPC whose prompt plays and may be interrupted; nil when none
+// is.
+func (p *player) current() *rpc {
+	if s, playing := p.head(); playing && s.bargeIn {
+		return s.rpc
+	} else if !playing && p.pausing() && p.on.bargeIn {
+		return p.on
+	}
+	return nil
+}
+
+// settle notes, at the start of a tick, that what came has been played. An
+// answer of which more is to come only pauses.
 func (p *player) settle() {
-	if p.bytes == 0 {
+	if p.bytes == 0 && !p.pausing() {
 		p.stopped()
 	}
+}
+
+// pausing reports whether more of the answer that plays is to come.
+func (p *player) pausing() bool {
+	return p.on != nil && p.on.answers && !p.on.final && !p.on.done && !p.on.interrupted
 }
 
 // frame fills dst with what is heard during one tick.
@@ -70,6 +87,7 @@ func (p *player) frame(dst []byte) {
 		}
 		n := copy(dst[filled:], s.data)
 		filled, p.played, p.bytes = filled+n, p.played+n, p.bytes-n
+		s.rpc.played += n
 		if s.data = s.data[n:]; len(s.data) == 0 {
 			p.queue[0] = sound{} // lets its memory go
 			p.queue = p.queue[1:]
@@ -91,7 +109,7 @@ func (p *player) stopped() {
 
 // cut stops playback and forgets what waits.
 func (p *player) cut() {
-	if p.bytes == 0 {
+	if p.bytes == 0 && !p.pausing() {
 		p.stopped()
 		return
 	}

@@ -21,6 +21,9 @@ import (
 // unreadFor is how much audio may wait for a server that does not read.
 const unreadFor = 10 * time.Second
 
+// midCall is why an RPC was cancelled in a call that goes on.
+const midCall = "given up in the middle of the call"
+
 // notRead is why an RPC was cancelled whose server does not read.
 const notRead = "the server does not read: 10 s of audio wait to be sent"
 
@@ -42,9 +45,13 @@ type rpc struct {
 	answers     bool // its input is complete and calls for an answer
 	interrupted bool // the rest of its answer is dropped
 	final       bool // its answer is complete
+	prompted    bool // a prompt with audio came
 	bargeIn     bool // its last prompt allowed barge-in
 
+	played int // bytes of its prompts
+
 	began    bool          // START_OF_INPUT came
+	beganAt  time.Duration // when
 	heard    bool          // speech was sent
 	speaking bool          // speech is being sent
 	quiet    time.Duration // when that speech ended
@@ -72,7 +79,11 @@ func (c *call) open() *rpc {
 	queue := int(unreadFor / c.frame)
 	r := &rpc{n: len(c.rpcs) + 1, out: make(chan *mediav1.VoiceVARequest, queue), active: c.now()}
 	c.rpcs = append(c.rpcs, r)
-	c.log(Entry{Kind: Opened, RPC: r.n})
+	opened, conn := Entry{Kind: Opened, RPC: r.n}, (r.n-1)%len(c.stubs)
+	if len(c.stubs) > 1 {
+		opened.Conn = conn + 1
+	}
+	c.log(opened)
 	ctx, cancel := context.WithCancel(c.ctx)
 	r.cancel = cancel
 	ctx, err := c.withMetadata(ctx)
@@ -82,7 +93,7 @@ func (c *call) open() *rpc {
 		c.fail(fmt.Errorf("get the token for rpc %d: %w", r.n, err))
 		return r
 	}
-	s, err := c.stub.ProcessCallerInput(ctx)
+	s, err := c.stubs[conn].ProcessCallerInput(ctx)
 	if err != nil {
 		cancel()
 		c.unreached(r, err)
@@ -175,13 +186,16 @@ func (c *call) put(r *rpc, m *mediav1.VoiceVARequest) {
 
 // putEvent sends an event.
 func (c *call) putEvent(r *rpc, event mediav1.EventInput_EventType) {
+	c.putEventWith(r, &mediav1.EventInput{EventType: event})
+}
+
+func (c *call) putEventWith(r *rpc, event *mediav1.EventInput) {
 	if r.done {
 		return // it could not be opened
 	}
 	c.endStretch(r, c.now())
-	c.log(Entry{Kind: SentEvent, RPC: r.n, Event: event.String()})
-	c.put(r, &mediav1.VoiceVARequest{VoiceVaInputType: &mediav1.VoiceVARequest_EventInput{
-		EventInput: &mediav1.EventInput{EventType: event}}})
+	c.log(Entry{Kind: SentEvent, RPC: r.n, Event: event.GetEventType().String()})
+	c.put(r, &mediav1.VoiceVARequest{VoiceVaInputType: &mediav1.VoiceVARequest_EventInput{EventInput: event}})
 }
 
 // putAudio sends one message of caller audio that was captured from the given
@@ -197,7 +211,9 @@ func (c *call) putAudio(r *rpc, frame []byte, from time.Time) {
 }
 
 // halfClose says that nothing more comes on r.
-func (c *call) halfClose(r *rpc) {
+func (c *call) halfClose(r *rpc) { c.halfCloseFor(r, "") }
+
+func (c *call) halfCloseFor(r *rpc, why string) {
 	if r.closed {
 		return
 	}
@@ -205,7 +221,7 @@ func (c *call) halfClose(r *rpc) {
 	r.closed, r.active = true, c.now()
 	close(r.out)
 	if !r.done && !r.cancelled {
-		c.log(Entry{Kind: HalfClosed, RPC: r.n})
+		c.log(Entry{Kind: HalfClosed, RPC: r.n, Text: why})
 	}
 }
 

@@ -1,6 +1,10 @@
 package caller
 
-import "google.golang.org/grpc/codes"
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
 
 // The checks of what an answer looks like and how a call ends.
 
@@ -43,6 +47,19 @@ func checkWAV(w *wire, f *report) {
 			f.expect(p.WAV, r.n, g.at, "want a WAV header on audio that comes with FINAL, got %d bytes without", p.Bytes)
 		}
 	})
+	for _, r := range w.rpcs {
+		for _, g := range r.late {
+			if r.secondFinal(g) {
+				f.broken(r.n, g.at, "want one FINAL with all prompts, got another with %d", len(g.Prompts))
+			}
+		}
+	}
+}
+
+// secondFinal reports whether g is a further answer on the RPC of a WAV answer.
+func (r *rpcLog) secondFinal(g got) bool {
+	_, wav := r.mode()
+	return wav && g.Type == typeFinal && g.audio() > 0
 }
 
 func checkFormat(w *wire, f *report) {
@@ -72,7 +89,7 @@ func checkChunks(w *wire, f *report) {
 		}
 	})
 	for _, r := range w.rpcs {
-		if chunked, _ := r.mode(); chunked && w.answered(r) && r.final == nil {
+		if chunked, _ := r.mode(); chunked && w.answered(r) && r.final == nil && w.answerRule(r) != "R11" {
 			f.broken(r.n, r.done.at, "want a FINAL after the chunks, the RPC was completed without")
 		}
 	}
@@ -109,7 +126,7 @@ func checkText(w *wire, f *report) {
 // goes on.
 func (w *wire) eachAnswer(check func(r *rpcLog, final got)) {
 	for _, r := range w.rpcs {
-		if r.final != nil && w.answered(r) && w.by != r.n {
+		if r.final != nil && w.answered(r) && !w.endedBy(r.n) {
 			check(r, *r.final)
 		}
 	}
@@ -142,6 +159,9 @@ func checkAfterFinal(w *wire, f *report) {
 		}
 		f.kept(r.n, r.final.at)
 		for _, g := range r.late {
+			if r.secondFinal(g) {
+				continue // R21
+			}
 			f.broken(r.n, g.at, "want nothing after FINAL, got %s with %d prompts and events %v", g.Type, len(g.Prompts), g.Events)
 		}
 	}
@@ -168,30 +188,39 @@ func checkNoInput(w *wire, f *report) {
 		}
 	}
 	w.eachResponse(func(r *rpcLog, g got) {
-		if g.has(eventNoInput) {
-			f.broken(r.n, g.at, "want a plain answer, got the event NO_INPUT, with which a flow leaves the agent")
+		for _, event := range []string{eventNoInput, eventNoMatch} {
+			if g.has(event) {
+				f.broken(r.n, g.at, "want a plain answer, got the event %s, with which a flow leaves the agent", event)
+			}
 		}
 	})
 }
 
 // checkTerminalBargeIn only warns: Webex ignores the flag there.
 func checkTerminalBargeIn(w *wire, f *report) {
-	if !w.terminal.set {
-		return
-	}
-	r := w.rpcs[w.by-1]
-	for _, g := range r.prompts() {
-		for _, p := range g.Prompts {
-			if p.BargeIn {
-				f.warn(r.n, g.at, "a prompt asks for barge-in, but its answer ends the call and is played to its end")
-				return
+	for _, e := range w.endings {
+		r := w.rpcs[e.by-1]
+		for _, g := range r.prompts() {
+			for _, p := range g.Prompts {
+				if p.BargeIn {
+					f.warn(r.n, g.at, "a prompt asks for barge-in, but its answer ends the call and is played to its end")
+					return
+				}
+				f.kept(r.n, g.at)
 			}
-			f.kept(r.n, g.at)
 		}
 	}
 }
 
 func checkInterrupted(w *wire, f *report) {
+	// The server may end its answer first and then say that it hears the caller.
+	// When a prompt was cut is known to a frame.
+	const around = 100 * time.Millisecond
+	for _, p := range w.plays {
+		if done := w.rpcs[p.rpc-1].done; p.cut && !w.over(p.to) && done.set && (done.at-p.to).Abs() <= around {
+			f.kept(p.rpc, done.at)
+		}
+	}
 	for _, r := range w.rpcs {
 		due := r.interrupted.at + w.limits.Interrupted
 		switch {
@@ -236,15 +265,15 @@ func checkSessionEnd(w *wire, f *report) {
 }
 
 func checkAfterTerminal(w *wire, f *report) {
-	if !w.terminal.set {
-		return
-	}
-	f.kept(w.by, w.terminal.at)
-	w.eachResponse(func(r *rpcLog, g got) {
-		if r.n != w.by && g.at > w.terminal.at && r.input != eventSessionEnd && len(g.Prompts)+len(g.Events) > 0 {
+	for _, e := range w.endings {
+		f.kept(e.by, e.at)
+		w.eachResponse(func(r *rpcLog, g got) {
+			if r.n == e.by || g.at <= e.at || e.back.before(g.at) || r.input == eventSessionEnd || len(g.Prompts)+len(g.Events) == 0 {
+				return
+			}
 			f.broken(r.n, g.at, "want the other RPCs completed silently after a terminal event, got %d prompts and events %v", len(g.Prompts), g.Events)
-		}
-	})
+		})
+	}
 }
 
 // checkFirstResponse only warns: no document names a limit.

@@ -1,7 +1,11 @@
 package caller
 
 import (
+	"fmt"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
 
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 )
@@ -14,6 +18,21 @@ type script struct {
 	settled time.Duration // since when nothing is left to wait for; negative: something is
 	pressed int           // keys of this step
 	unheard bool          // it was told that speech is lost
+	acting  bool          // the step that waits for a prompt has interrupted it
+
+	seen   *wire // what expectations look at
+	seenTo int   // the entries in it
+
+	act     anchor // the last thing that the caller did
+	ending  string // the event with which the server ended the call
+	unmet   []Unmet
+	skipped string
+}
+
+// anchor is a place in the call.
+type anchor struct {
+	entry int
+	at    time.Duration
 }
 
 // current is the step under way; hanging up when none is left.
@@ -26,42 +45,98 @@ func (s *script) current() Step {
 
 // play goes on with the current step, once a tick.
 func (c *call) play() {
-	if c.phase != talking {
-		return
-	}
-	s, step := &c.script, c.script.current()
-	if !s.begun {
-		s.begun, s.since, s.settled, s.pressed, s.unheard = true, c.now(), -1, 0, false
-		if step.act == actSay {
-			c.voice.say(step.speech)
+	for c.phase == talking || c.phase == away {
+		s := &c.script
+		if !s.begun {
+			c.begin()
 		}
-	}
-	over := false
-	switch step.act {
-	case actSay:
-		over = !c.voice.speaking()
-	case actPress:
-		over = c.pressNext(step.digits)
-	case actSilence:
-		over = c.now()-s.since >= step.length
-	case actWaitAnswer:
-		over = c.answered()
-	case actHangUp:
-		c.leave(true)
-	}
-	if over {
-		s.steps, s.begun = s.steps[1:], false
+		if s.current().asks() {
+			if !c.ask() {
+				return
+			}
+			continue
+		}
+		if !c.do() {
+			return
+		}
+		s.next()
+		if !s.current().asks() {
+			return // one act a tick
+		}
 	}
 }
 
-// pressNext presses a key when it is due and reports that all were pressed.
-func (c *call) pressNext(digits string) bool {
-	s := &c.script
-	if s.pressed < len(digits) && c.now()-s.since >= time.Duration(s.pressed)*c.opt.KeyGap {
-		s.pressed++
-		c.press(rune(digits[s.pressed-1]))
+func (s *script) next() {
+	if len(s.steps) > 0 {
+		s.steps = s.steps[1:]
 	}
-	return s.pressed == len(digits)
+	s.begun = false
+}
+
+// begin begins the current step.
+func (c *call) begin() {
+	s, step := &c.script, c.script.current()
+	s.begun, s.since, s.settled, s.pressed, s.unheard, s.acting = true, c.now(), -1, 0, false, false
+	switch step.act {
+	case actSay, actNoise, actPress, actSilence, actSend, actCancel:
+		c.mark()
+	}
+	switch step.act {
+	case actSay:
+		c.voice.say(step.speech)
+	case actNoise:
+		c.voice.noise(step.speech)
+	}
+}
+
+// mark notes that the caller does something now, which is what expectations
+// are about.
+func (c *call) mark() {
+	c.script.act = anchor{len(c.entries), c.now()}
+}
+
+// do carries the current step on and reports that it is over.
+func (c *call) do() bool {
+	s, step := &c.script, c.script.current()
+	if c.phase == away && !step.passive() && step.act != actSend {
+		c.giveUpScript(step, "the server has ended the call with "+s.ending)
+		return false
+	}
+	switch step.act {
+	case actSay, actNoise:
+		return !c.voice.speaking()
+	case actPress:
+		return c.pressNext(step)
+	case actSilence:
+		return c.now()-s.since >= step.length
+	case actWaitAnswer:
+		return c.phase == away || c.answered()
+	case actBargeIn:
+		return c.bargeIn(step)
+	case actSend:
+		c.sendEvent(step)
+		return true
+	case actCancel:
+		return c.cancelOne(step)
+	case actVanish:
+		c.vanish()
+	default:
+		c.leave(c.phase == talking || c.opt.EndAfterFinish)
+	}
+	return false
+}
+
+// pressNext presses a key when it is due and reports that all were pressed.
+func (c *call) pressNext(step Step) bool {
+	s, start := &c.script, c.opt.DTMFStart
+	if step.startSet {
+		start = step.start
+	}
+	if s.pressed < len(step.digits) && c.now()-s.since >= time.Duration(s.pressed)*c.opt.KeyGap {
+		s.pressed++
+		c.press(rune(step.digits[s.pressed-1]), start)
+	}
+	return s.pressed == len(step.digits)
 }
 
 // answered reports that nothing said or pressed awaits an answer, that all
@@ -80,4 +155,104 @@ func (c *call) answered() bool {
 		s.settled = c.now()
 	}
 	return s.settled >= 0 && c.now()-s.settled >= c.opt.Pause
+}
+
+// bargeIn waits for a prompt that may be interrupted and has played for long
+// enough, then speaks or presses keys.
+func (c *call) bargeIn(step Step) bool {
+	s := &c.script
+	if !s.acting {
+		r := c.player.current()
+		if r == nil || lengthOf(r.played) < step.length {
+			if c.answered() {
+				c.giveUpScript(step, fmt.Sprintf("no prompt that may be interrupted played for %v", step.length))
+			}
+			return false
+		}
+		s.acting, s.since = true, c.now()
+		c.mark()
+		if step.digits == "" {
+			c.voice.say(step.speech)
+		}
+	}
+	if step.digits != "" {
+		return c.pressNext(step)
+	}
+	return !c.voice.speaking()
+}
+
+// sendEvent sends an event that the flow wants sent.
+func (c *call) sendEvent(step Step) {
+	send := step.send
+	if send.event == mediav1.EventInput_NO_INPUT {
+		was := c.opt.NoInputOn
+		if step.onSet {
+			c.opt.NoInputOn = send.on
+		}
+		c.sendNoInput()
+		c.opt.NoInputOn = was
+		return
+	}
+	if send.event == mediav1.EventInput_SESSION_END {
+		r := c.listen
+		if r == nil || send.on == OnNewRPC || !step.onSet {
+			c.leave(true)
+			return
+		}
+		c.putEvent(r, send.event)
+		c.leave(false)
+		return
+	}
+	c.stopListening()
+	c.phase = talking
+	r := c.open()
+	event := &mediav1.EventInput{EventType: send.event, Name: send.name}
+	if len(send.params) > 0 {
+		params, err := structpb.NewStruct(send.params)
+		if err != nil { // the parser admits nothing else
+			c.fail(fmt.Errorf("parameters of %v: %w", send.event, err))
+			return
+		}
+		event.Parameters = params
+	}
+	c.putEventWith(r, event)
+	c.halfClose(r)
+	r.answers = true
+}
+
+// cancelOne gives up the RPC that listens or the one that answers. It waits a
+// moment for one to be opened; without one there is nothing to do.
+func (c *call) cancelOne(step Step) bool {
+	r, which := c.listen, "listens"
+	if step.answer {
+		r, which = c.answering(), "answers"
+	}
+	if r == nil && c.now()-c.script.since < time.Second {
+		return false
+	}
+	if r == nil {
+		c.log(Entry{Kind: Note, Text: "nothing is given up: no RPC " + which})
+		return true
+	}
+	c.giveUp(r, midCall)
+	if c.listen == r {
+		c.listen = nil
+	}
+	return true
+}
+
+// vanish cuts all RPCs: the network is lost.
+func (c *call) vanish() {
+	for _, r := range c.rpcs {
+		c.giveUp(r, "the network is lost")
+	}
+	c.leave(false)
+}
+
+// comesBack reports whether the server ended the call with a custom event and
+// the script has the flow come back.
+func (c *call) comesBack() bool {
+	return c.script.ending == eventCustom && slices.ContainsFunc(c.script.steps, func(s Step) bool {
+		return s.act == actSend && (s.send.event == mediav1.EventInput_CUSTOM_EVENT || s.send.event == mediav1.EventInput_SESSION_START)
+	})
 }

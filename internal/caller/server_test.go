@@ -4,15 +4,15 @@ import (
 	"context"
 	"io"
 	"math"
-	"net"
+	"strconv"
 	"strings"
 	"sync"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/byova-host/byova-host/internal/audio"
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
@@ -36,8 +36,12 @@ type server struct {
 	mode     mediav1.VoiceVAInputMode         // default voice and DTMF
 	tweak    func(role string, m *out) []*out // rewrites what is sent
 	serve    func(first *in, s serverStream) (done bool, err error)
+	careless bool // takes any ids and any token
+	agents   int  // how many are listed as the default one
+	sick     bool // is said not to serve
 
 	mu     sync.Mutex
+	known  map[string]bool // conversations that were greeted and not left
 	frames []heardFrame
 	keys   []string
 	tokens []string
@@ -57,18 +61,77 @@ func (s *server) ProcessCallerInput(stream serverStream) error {
 	if err != nil {
 		return err
 	}
+	if !s.careless {
+		if err := admit(first); err != nil {
+			return err
+		}
+	}
 	if s.serve != nil {
 		if done, err := s.serve(first, stream); done {
 			return err
 		}
 	}
+	return s.act(first, stream)
+}
+
+// admit says what is wrong with the ids of a request.
+func admit(m *in) error {
 	switch {
+	case m.GetConversationId() == "" || m.GetCustomerOrgId() == "":
+		return status.Error(codes.InvalidArgument, "an id is missing")
+	case m.GetVirtualAgentId() != "":
+		return status.Error(codes.NotFound, "no such agent")
+	}
+	return nil
+}
+
+// ListVirtualAgents lists one agent, or as many as agents says, each the default.
+func (s *server) ListVirtualAgents(context.Context, *mediav1.ListVARequest) (*mediav1.ListVAResponse, error) {
+	list := &mediav1.ListVAResponse{}
+	for i := range max(1, s.agents) {
+		list.VirtualAgents = append(list.VirtualAgents, &mediav1.VirtualAgentInfo{
+			VirtualAgentId: strconv.Itoa(i), VirtualAgentName: "Agent", IsDefault: true})
+	}
+	return list, nil
+}
+
+// act is what a server does that keeps the rules.
+func (s *server) act(first *in, stream serverStream) error {
+	switch {
+	case first.GetEventInput().GetEventType() == mediav1.EventInput_SESSION_START && s.meet(first.GetConversationId()):
+		return s.again(stream)
 	case first.GetEventInput() != nil:
 		return s.event(first.GetEventInput().GetEventType(), stream)
 	case first.GetDtmfInput() != nil:
-		return s.entry(first.GetDtmfInput(), stream)
+		return s.entry(first, stream)
 	}
 	return s.listen(first, stream)
+}
+
+// meet notes that a conversation is greeted and reports whether it was before.
+func (s *server) meet(conversation string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.known[conversation]
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	s.known[conversation] = true
+	return before
+}
+
+func (s *server) leave(conversation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, conversation)
+}
+
+// again answers a repeated SESSION_START.
+func (s *server) again(stream serverStream) error {
+	if err := drain(stream); err != nil {
+		return err
+	}
+	return s.send(stream, "again", s.final())
 }
 
 // send sends one message unless the test changes it.
@@ -90,7 +153,7 @@ func (s *server) send(stream serverStream, role string, m *out) error {
 
 func (s *server) event(e mediav1.EventInput_EventType, stream serverStream) error {
 	switch e {
-	case mediav1.EventInput_SESSION_START:
+	case mediav1.EventInput_SESSION_START, mediav1.EventInput_CUSTOM_EVENT:
 		if err := drain(stream); err != nil {
 			return err
 		}
@@ -103,21 +166,44 @@ func (s *server) event(e mediav1.EventInput_EventType, stream serverStream) erro
 	return s.send(stream, "session end", nil)
 }
 
-func (s *server) entry(d *mediav1.DTMFInputs, stream serverStream) error {
+// endings are the entries with which the server ends the call.
+var endings = map[string]mediav1.OutputEvent_EventType{
+	"0": mediav1.OutputEvent_TRANSFER_TO_AGENT,
+	"7": mediav1.OutputEvent_CUSTOM_EVENT,
+	"9": mediav1.OutputEvent_SESSION_END,
+}
+
+func (s *server) entry(m *in, stream serverStream) error {
 	var digits strings.Builder
-	for _, e := range d.GetDtmfEvents() {
+	for _, e := range m.GetDtmfInput().GetDtmfEvents() {
 		digits.WriteString(string(keyOrder[e-1]))
 	}
 	s.mu.Lock()
 	s.keys = append(s.keys, digits.String())
 	s.mu.Unlock()
-	if digits.String() == "0" {
-		if err := s.prompts(stream, "goodbye", tone(300*time.Millisecond, 440)); err != nil {
+	if e, ok := endings[strings.TrimSuffix(digits.String(), "#")]; ok {
+		s.leave(m.GetConversationId())
+		if err := s.ending(stream, tone(300*time.Millisecond, 440)); err != nil {
 			return err
 		}
-		return s.send(stream, "terminal", terminalEvent())
+		last := event(e)
+		last.OutputEvents[0].Name = "end"
+		last.OutputEvents[0].Metadata, _ = structpb.NewStruct(map[string]any{"reason": "asked"})
+		last.SessionTranscript = &mediav1.TextContent{InputContent: &mediav1.TextContent_Text{Text: "Caller: bye"}}
+		if s.wav {
+			last.Prompts = []*mediav1.Prompt{{AudioContent: wavFile(tone(300*time.Millisecond, 440), audio.Telephone)}}
+		}
+		return s.send(stream, "terminal", last)
 	}
 	return s.speak(stream, "entry", tone(900*time.Millisecond, 660))
+}
+
+// ending says goodbye; in WAV mode that goes with the event.
+func (s *server) ending(stream serverStream, muLaw []byte) error {
+	if s.wav {
+		return nil
+	}
+	return s.prompts(stream, "goodbye", muLaw)
 }
 
 // listen is an RPC with the caller's audio.
@@ -129,17 +215,17 @@ func (s *server) listen(m *in, stream serverStream) error {
 		s.frames = append(s.frames, heardFrame{time.Now(), len(data), m.GetAudioInput().GetAudioTimestamp().AsTime()})
 		s.mu.Unlock()
 		if dBov(audio.DecodeMuLaw(nil, data)) > -45 {
-			loud, quiet = loud+1, 0
+			loud, quiet = loud+len(data), 0
 		} else {
-			loud, quiet = 0, quiet+1
+			loud, quiet = 0, quiet+len(data)
 		}
-		if !speech && loud == 4 {
+		if !speech && loud >= 640 {
 			speech = true
 			if err := s.send(stream, "start", event(mediav1.OutputEvent_START_OF_INPUT)); err != nil {
 				return err
 			}
 		}
-		if speech && (quiet == 25 || s.hasty) {
+		if speech && (quiet >= 4000 || s.hasty) {
 			if err := s.send(stream, "end", event(mediav1.OutputEvent_END_OF_INPUT)); err != nil {
 				return err
 			}
@@ -242,48 +328,4 @@ func tone(d time.Duration, hertz float64) []byte {
 
 func wavFile(data []byte, f audio.Format) []byte {
 	return audio.AppendWAV(nil, audio.WAV{Format: f, Channels: 1, Data: data})
-}
-
-// dial serves s in memory and returns the options to reach it; the server is
-// gone when the test has ended.
-func dial(t *testing.T, s *server) []grpc.DialOption {
-	t.Helper()
-	listener := bufconn.Listen(1 << 20)
-	g := grpc.NewServer(grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
-		s.noteToken(stream.Context())
-		return h(srv, stream)
-	}))
-	mediav1.RegisterVoiceVirtualAgentServer(g, s)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := g.Serve(listener); err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	t.Cleanup(func() { g.Stop(); serving.Wait() })
-	return []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return listener.DialContext(ctx)
-	})}
-}
-
-// inBubble places a call to s inside a bubble: time passes at once, and a leaked
-// goroutine fails the test.
-func inBubble(t *testing.T, s *server, o Options, check func(*testing.T, *Result)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		o.Addr, o.Dial = "passthrough:///server", dial(t, s)
-		result, err := Run(t.Context(), o)
-		if err != nil {
-			t.Fatalf("Run: %v", err)
-		}
-		check(t, result)
-		if t.Failed() {
-			timeline := NewTimeline(t.Output())
-			for _, e := range result.Entries {
-				timeline.Log(e)
-			}
-			timeline.Close()
-			result.Print(t.Output())
-		}
-	})
 }

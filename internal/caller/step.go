@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,13 +10,29 @@ import (
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 )
 
-// Step is one thing the caller does. Steps run one after the other; when the
-// last has ended the caller hangs up.
+// Step is one thing the caller does, or one thing that is asked of the server.
+// Steps run one after the other; when the last has ended the caller hangs up.
 type Step struct {
 	act    act
-	speech []byte // mu-law, 8 kHz
-	digits string
-	length time.Duration
+	speech []byte // mu-law, 8 kHz; of actSay, actNoise and actBargeIn
+	digits string // of actPress and actBargeIn
+	start  DTMFStart
+	length time.Duration // of actSilence; of the prompt before actBargeIn
+	check  *Check        // of actNeed and actExpect
+	send   sending
+	answer bool // actCancel: the RPC that answers, not the one that listens
+
+	startSet bool // start is not the call's
+	onSet    bool // send.on is not the call's
+	line     int  // of the script; 0 without one
+}
+
+// sending is an event that Webex sends because the flow wants it.
+type sending struct {
+	event  mediav1.EventInput_EventType
+	name   string
+	params map[string]any
+	on     NoInputRPC
 }
 
 type act int
@@ -26,6 +43,13 @@ const (
 	actPress
 	actSilence
 	actWaitAnswer
+	actNoise
+	actBargeIn
+	actNeed
+	actExpect
+	actSend
+	actCancel
+	actVanish
 )
 
 // Say speaks mu-law audio at 8 kHz. Speech that no RPC takes, for instance
@@ -49,6 +73,14 @@ func WaitAnswer() Step { return Step{act: actWaitAnswer} }
 // HangUp ends the call. Steps after it are not run.
 func HangUp() Step { return Step{act: actHangUp} }
 
+// asks reports whether the step asks something of the server.
+func (s Step) asks() bool { return s.act == actNeed || s.act == actExpect }
+
+// passive reports whether nothing is lost if the call ends before the step.
+func (s Step) passive() bool {
+	return s.act == actWaitAnswer || s.act == actSilence || s.act == actHangUp || s.act == actVanish
+}
+
 // String names the step in messages.
 func (s Step) String() string {
 	switch s.act {
@@ -60,6 +92,20 @@ func (s Step) String() string {
 		return fmt.Sprintf("stay silent for %v", s.length)
 	case actWaitAnswer:
 		return "wait for the answer"
+	case actNoise:
+		return fmt.Sprintf("make a noise of %.1f s", lengthOf(len(s.speech)).Seconds())
+	case actBargeIn:
+		return fmt.Sprintf("interrupt a prompt after %v", s.length)
+	case actNeed:
+		return "need " + s.check.String()
+	case actExpect:
+		return "expect " + s.check.String()
+	case actSend:
+		return "send " + s.send.event.String()
+	case actCancel:
+		return "give up an RPC"
+	case actVanish:
+		return "vanish"
 	default:
 		return "hang up"
 	}
@@ -68,11 +114,13 @@ func (s Step) String() string {
 func (s Step) validate() error {
 	switch {
 	case s.act == actSay && len(s.speech) == 0:
-		return fmt.Errorf("say: no audio")
+		return errors.New("say: no audio")
 	case s.act == actPress && s.digits == "":
-		return fmt.Errorf("press: no digits")
+		return errors.New("press: no digits")
 	case s.act == actSilence && s.length < 0:
 		return fmt.Errorf("silence of %v", s.length)
+	case s.asks() && s.check == nil:
+		return errors.New("nothing is asked")
 	}
 	for _, key := range s.digits {
 		if keyCode(key) == mediav1.DTMFDigits_DTMF_EVENT_UNSPECIFIED {
@@ -88,6 +136,14 @@ const keyOrder = "1234567890ABCD*#"
 // keyCode is DTMF_EVENT_UNSPECIFIED for anything that is not a key.
 func keyCode(key rune) mediav1.DTMFDigits {
 	return mediav1.DTMFDigits(strings.IndexRune(keyOrder, key) + 1)
+}
+
+// keyName is empty for anything that is not a key.
+func keyName(code mediav1.DTMFDigits) string {
+	if code < 1 || int(code) > len(keyOrder) {
+		return ""
+	}
+	return keyOrder[code-1 : code]
 }
 
 // lengthOf is how long so many bytes of mu-law play.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +117,9 @@ func line(e Entry) string {
 	switch e.Kind {
 	case Opened:
 		s = "-> open"
+		if e.Conn > 0 {
+			s += fmt.Sprintf(" on connection %d", e.Conn)
+		}
 	case SentEvent:
 		s = "-> " + e.Event
 	case SentKeys:
@@ -123,6 +128,9 @@ func line(e Entry) string {
 		s = fmt.Sprintf("-> audio %.2f s %s", e.Audio.Seconds(), map[bool]string{true: "speech", false: "silence"}[e.Speech])
 	case HalfClosed:
 		s = "-> half-close"
+		if e.Text != "" {
+			s += ": " + e.Text
+		}
 	case Cancelled:
 		s = "-> cancel: " + e.Text
 	case Responded:
@@ -158,6 +166,12 @@ func (r *Response) String() string {
 	if len(r.Events) > 0 {
 		parts = append(parts, strings.Join(r.Events, " and "))
 	}
+	if r.Name != "" {
+		parts = append(parts, fmt.Sprintf("named %q", r.Name))
+	}
+	if len(r.Metadata) > 0 {
+		parts = append(parts, "metadata "+strings.Join(slices.Sorted(maps.Keys(r.Metadata)), " "))
+	}
 	if d := played(r); d > 0 {
 		parts = append(parts, fmt.Sprintf("%.2f s audio", d.Seconds())+bargeIn(Entry{Response: r}))
 	}
@@ -168,6 +182,12 @@ func (r *Response) String() string {
 	}
 	if r.InputMode != "" {
 		parts = append(parts, r.InputMode)
+	}
+	if r.Transcript {
+		parts = append(parts, "transcript")
+	}
+	if r.Summary {
+		parts = append(parts, "summary")
 	}
 	if r.Config {
 		parts = append(parts, "configuration")

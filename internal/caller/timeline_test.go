@@ -43,15 +43,15 @@ func TestTimeline(t *testing.T) {
 +1.300s   rpc3   -> keys "0"
 +1.300s   rpc3   -> half-close
 +1.300s   rpc3   <- 2 CHUNK, 0.30 s audio
-+1.300s   rpc3   <- FINAL, TRANSFER_TO_AGENT
++1.300s   rpc3   <- FINAL, TRANSFER_TO_AGENT, named "end", metadata reason, transcript
 +1.300s   rpc3   <- completed
 +1.320s   rpc3   .. prompt plays
 +1.620s   rpc3   .. prompt played, 0.30 s
-kept     R2 R3 R8 R9 R12 R20 R22 R25 R26 R27 R29 R31 R33 R41 R46 R47 R50 R54 R56
-not seen R15 R16 R17 R21 R23 R24 R39 R42 R48
+kept     R2 R3 R8 R9 R12 R14 R20 R22 R25 R26 R27 R29 R30 R31 R33 R37 R41 R46 R47 R50 R54 R56
+not seen R5 R10 R11 R13 R15 R16 R17 R21 R23 R24 R35 R36 R38 R39 R40 R42 R48 R49 R52 R53
 answer   first audio after 0 ms
 answer   first audio after 0 ms
-verdict  ok: 19 rules kept, 0 broken, 9 not seen, in 1.6 s
+verdict  ok: 22 rules kept, 0 broken, 20 not seen, in 1.6 s
 `
 	if got := b.String(); got != want {
 		t.Errorf("timeline:\n%s\nwant:\n%s", got, want)

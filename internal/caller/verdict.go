@@ -37,6 +37,9 @@ func (e Evidence) MarshalJSON() ([]byte, error) {
 
 // String reads like "rpc2 at 1.234s: two of them".
 func (e Evidence) String() string {
+	if e.RPC == 0 { // of a probe
+		return e.Text
+	}
 	return fmt.Sprintf("rpc%d at %.3fs: %s", e.RPC, e.At.Seconds(), e.Text)
 }
 
@@ -80,6 +83,12 @@ func (r *Result) Print(w io.Writer) error {
 	if r.Failure != nil {
 		fmt.Fprintf(&b, "FAILED   %v\n", r.Failure)
 	}
+	if r.Skipped != "" {
+		fmt.Fprintf(&b, "SKIPPED  %s\n", r.Skipped)
+	}
+	for _, u := range r.Unmet {
+		fmt.Fprintf(&b, "UNMET    %v\n", u)
+	}
 	for _, o := range []Outcome{Broken, Warned} {
 		for _, f := range r.Verdict.With(o) {
 			for _, e := range f.Evidence {
@@ -96,8 +105,11 @@ func (r *Result) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "answer   first audio after %.0f ms\n", millis(d))
 	}
 	verdict := "ok"
-	if !r.OK() {
+	switch {
+	case !r.OK():
 		verdict = "not ok"
+	case r.Skipped != "":
+		verdict = "skipped"
 	}
 	fmt.Fprintf(&b, "verdict  %s: %d rules kept, %d broken, %d not seen, in %.1f s\n", verdict,
 		len(r.Verdict.With(Kept))+len(r.Verdict.With(Warned)), len(r.Verdict.With(Broken)), len(r.Verdict.With(NotSeen)), r.Length.Seconds())
@@ -132,10 +144,13 @@ func (r *Result) PrintJSON(w io.Writer) error {
 		OK           bool      `json:"ok"`
 		Conversation string    `json:"conversation_id"`
 		Failure      string    `json:"failure,omitempty"`
+		Script       string    `json:"script,omitempty"`
+		Skipped      string    `json:"skipped,omitempty"`
+		Unmet        []Unmet   `json:"unmet,omitempty"`
 		Broken       []finding `json:"broken"`
 		Warned       []finding `json:"warned"`
 		Kept         []string  `json:"kept"`
 		NotSeen      []string  `json:"not_seen"`
 		FirstAudio   []float64 `json:"first_audio_ms"`
-	}{"verdict", r.OK(), r.ConversationID, failure, list(Broken), list(Warned), r.Verdict.rules(Kept), r.Verdict.rules(NotSeen), first})
+	}{"verdict", r.OK(), r.ConversationID, failure, r.Script, r.Skipped, r.Unmet, list(Broken), list(Warned), r.Verdict.rules(Kept), r.Verdict.rules(NotSeen), first})
 }

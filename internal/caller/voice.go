@@ -46,6 +46,12 @@ func (v *voice) say(muLaw []byte) {
 	v.loud, v.heard = speechFrames(v.speech, v.size), false
 }
 
+// noise begins to make a sound that is no speech.
+func (v *voice) noise(muLaw []byte) {
+	v.say(muLaw)
+	clear(v.loud)
+}
+
 // speaking reports whether something is left to say.
 func (v *voice) speaking() bool { return len(v.speech) > 0 }
 
