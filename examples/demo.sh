@@ -1,6 +1,7 @@
 #!/bin/sh
 # Places a spoken call against the echo plugin and leaves what the caller heard
-# in recordings/demo.wav. `make demo` builds what it needs and runs it.
+# in recordings/demo.wav. `make demo` builds what it needs and runs it. With
+# arguments it runs `byova-host call` with those instead.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -39,6 +40,10 @@ if [ -z "$addr" ]; then
 	exit 1
 fi
 echo "byova-host serves on $addr with the echo plugin"
+if [ $# -gt 0 ]; then
+	bin/byova-host call --addr "$addr" "$@"
+	exit
+fi
 bin/byova-host call --addr "$addr" --agent echo --audio examples/speech/hello.wav \
 	--record recordings/demo.wav --limit 45s
 echo "heard by the caller, left, and said by the bot, right: recordings/demo.wav"

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,7 +22,7 @@ import (
 )
 
 // The programs under test, built once.
-var hostBinary, echoBinary string
+var hostBinary, echoBinary, testbotBinary string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
@@ -31,14 +33,28 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, ".", "../../plugins/echo")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the programs under test:", err)
-		return 1
+	for _, build := range [][]string{
+		{"-o", dir, ".", "../../plugins/echo"},
+		append(raced(), "-o", dir, "../../internal/testbot"), // it is put under stress
+	} {
+		command := exec.Command("go", append([]string{"build"}, build...)...)
+		command.Stderr = os.Stderr
+		if err := command.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build the programs under test:", err)
+			return 1
+		}
 	}
 	hostBinary, echoBinary = filepath.Join(dir, "byova-host"), filepath.Join(dir, "echo")
+	testbotBinary = filepath.Join(dir, "testbot")
 	return m.Run()
+}
+
+// raced is the flag of the race detector, if this test has it.
+func raced() []string {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return []string{"-race"}
+	}
+	return nil
 }
 
 // process is a byova-host of its own, with a runtime directory of its own.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/audio"
@@ -43,6 +44,28 @@ type Request struct {
 	Digits     string       // DTMF: 0-9, *, #, A-D as pressed
 	Name       string       // SessionStart, CustomInput
 	Parameters map[string]any
+}
+
+// Validate says what is out of range. NoInput may be zero, for never.
+func (in InputConfig) Validate() error {
+	if in.DTMFLength < 1 || in.DTMFLength > 100 {
+		return fmt.Errorf("an entry of %d keys: want 1 to 100", in.DTMFLength)
+	}
+	for _, d := range []struct {
+		name            string
+		value, min, max time.Duration
+		mayBeZero       bool
+	}{
+		{"inter-digit", in.InterDigit, 100 * time.Millisecond, time.Minute, false},
+		{"no-input", in.NoInput, 100 * time.Millisecond, 10 * time.Minute, true},
+		{"end silence", in.EndSilence, 100 * time.Millisecond, 10 * time.Second, false},
+		{"max speech", in.MaxSpeech, time.Second, 10 * time.Minute, false},
+	} {
+		if (d.value < d.min || d.value > d.max) && !(d.mayBeZero && d.value == 0) {
+			return fmt.Errorf("%s of %v: want %v to %v", d.name, d.value, d.min, d.max)
+		}
+	}
+	return nil
 }
 
 // cost is what a request counts for while it waits: its content, and something

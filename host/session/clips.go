@@ -59,14 +59,18 @@ func (s *state) sendClip(rpc rpcID, c Clip) {
 func (s *state) fill(now time.Duration) {
 	s.due.filler = never
 	r := s.rpc(s.turn.rpc)
-	if r == nil || len(s.Filler) == 0 || s.play.current(now) != nil {
+	switch {
+	case r == nil || len(s.Filler) == 0:
+		return
+	case s.play.current(now) != nil:
+		s.due.filler = max(now, s.play.ends) + s.FillerAfter
 		return
 	}
 	if s.Answers == WAV && (!s.PartialResponses || !r.partial) {
 		return
 	}
 	s.tellEndOfInput()
-	c := s.clip(s.Filler, true)
+	c := s.clip(s.Filler, s.GreetingBargeIn || s.turn.cause != ByStart)
 	s.filling = c.prompt
 	if s.Answers == WAV {
 		s.respond(r.id, Response{Type: Partial, Clips: []Clip{c}})

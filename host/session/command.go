@@ -121,21 +121,27 @@ func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 		s.repay(now, len(a.Data))
 		return
 	}
-	p.queued += len(data)
 	s.sendAudio(now, p, Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: len(a.Data)})
 }
 
-// sendAudio sends audio of a prompt, or has it wait for an RPC.
+// sendAudio sends audio of a prompt, or has it wait for an RPC. A bot that answers
+// while the caller still speaks has heard enough; what it says of its own accord
+// waits.
 func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
+	if s.turn != nil && s.turn.inputOpen && p.turn == s.turn.id && len(r.Audio) > 0 {
+		s.endOfInput(now)
+	}
 	rpc := s.speakingRPC()
 	switch {
 	case len(r.Audio) == 0:
 		s.repay(now, r.cost)
-	case rpc == 0:
+	case rpc == 0 || s.turn != nil && s.turn.inputOpen:
+		p.held = true
 		s.waiting = append(s.waiting, r)
 		return
 	default:
 		s.tellEndOfInput()
+		p.queued += len(r.Audio)
 		s.rpc(rpc).chunks = true
 		s.respond(rpc, r)
 	}
@@ -167,6 +173,7 @@ func (s *state) flushWaiting(rpc rpcID) {
 	}
 	r.chunks = true
 	for _, w := range s.waiting {
+		s.play.release(w.prompt, len(w.Audio))
 		s.respond(rpc, w)
 		if p := s.play.find(w.prompt); p == nil || p.ended {
 			s.act(action{kind: seal, rpc: rpc})
@@ -214,7 +221,22 @@ func (s *state) done(now time.Duration, c Command, d Done) {
 		s.endOfInput(now)
 	}
 	s.tellEndOfInput()
+	s.agree(s.turn.cause)
 	s.closeTurn(now, Answered, Response{Event: d.Event, Clips: s.takeHeld()})
+}
+
+// agree makes what the bot wishes hold from now on; the FINAL of its answer tells
+// Webex. What is sensitive is one input: words or keys, however long they take to
+// come.
+func (s *state) agree(answered TurnCause) {
+	given := answered == BySpeech || answered == ByDTMF
+	sensitive := s.wished.Sensitive || s.told.Sensitive && !given
+	if s.wished.EndSilence != s.told.EndSilence && s.speech.on {
+		s.speech.endpointer.SetEndSilence(s.wished.EndSilence)
+	}
+	s.wished.Sensitive = false
+	s.told = s.wished
+	s.told.Sensitive = sensitive
 }
 
 // wantsToLeave ends the bot's part as soon as an RPC can carry it.
@@ -232,13 +254,13 @@ func (s *state) endpoint(now time.Duration, c Command, e Endpoint) {
 	case !s.traits.OwnEndpointing:
 		s.refuse(now, c, "endpoint", "the host does the endpointing for this plugin")
 	case e.End:
-		s.endSpeech(now, e.At)
+		s.endSpeech(now, s.speech.near(e.At))
 	case s.told.Mode == DTMFOnly:
 		s.refuse(now, c, "endpoint", "keys were asked for, not speech")
 	case rpc == 0 || !s.rpc(rpc).heard || s.protected(now):
 		s.refuse(now, c, "endpoint", "no caller audio is being heard")
 	default:
-		s.startSpeech(now, rpc, e.At)
+		s.startSpeech(now, rpc, s.speech.near(e.At))
 	}
 }
 
@@ -246,14 +268,14 @@ func (s *state) setInput(now time.Duration, c Command, w SetInput) {
 	if w.HasOtherWish {
 		s.refuse(now, c, "input", "sensitivity cannot be set yet on this host")
 	}
-	terminator, err := terminator(s.input.Terminator, w.Terminator)
+	terminator, err := terminator(s.wished.Terminator, w.Terminator)
 	if err != nil {
 		s.refuse(now, c, "input", err.Error())
 		return
 	}
-	in := &s.input
+	in := s.wished
 	in.Terminator = terminator
-	in.Sensitive = w.Sensitive
+	in.Sensitive = in.Sensitive || w.Sensitive
 	if w.Mode != nil {
 		in.Mode = *w.Mode
 	}
@@ -261,9 +283,12 @@ func (s *state) setInput(now time.Duration, c Command, w SetInput) {
 	set(&in.InterDigit, w.InterDigit)
 	set(&in.NoInput, w.NoInput)
 	set(&in.MaxSpeech, w.MaxSpeech)
-	if set(&in.EndSilence, w.EndSilence); s.speech.on && w.EndSilence > 0 {
-		s.speech.endpointer.SetEndSilence(w.EndSilence)
+	set(&in.EndSilence, w.EndSilence)
+	if err := in.Validate(); err != nil {
+		s.refuse(now, c, "input", err.Error())
+		return
 	}
+	s.wished = in
 }
 
 // set keeps the old value where the new one is zero.

@@ -91,8 +91,11 @@ func (s *state) fallBack(now time.Duration, reason, why string) {
 // fallback is how a call goes on without its bot.
 func (s *state) fallback(reason string) ending {
 	f := s.Fallback
-	metadata := map[string]any{"reason": reason}
-	maps.Copy(metadata, f.Metadata)
+	metadata := maps.Clone(f.Metadata)
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["reason"] = reason
 	events := map[FallbackAction]OutputEvent{
 		FallbackTransfer: TransferToAgent, FallbackEnd: EndSession, FallbackCustom: CustomOutput,
 	}

@@ -24,12 +24,18 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 			return
 		}
 	}
-	if s.leaving != nil && q.Kind != SessionEnd {
+	if s.leaving != nil && q.Kind != SessionEnd && q.Kind != SessionStart {
 		s.leave(now, rpc, *s.leaving)
 		return
 	}
-	if s.phase == away && q.Kind != SessionStart {
-		s.phase = live
+	if s.phase == away {
+		switch q.Kind {
+		case Audio, Silence, DTMFStart: // on its way while the flow took the call
+			s.complete(rpc)
+			return
+		case DTMF, CustomInput:
+			s.phase = live
+		}
 	}
 	switch q.Kind {
 	case Audio:
@@ -97,14 +103,15 @@ func (s *state) greet(now time.Duration) {
 
 // startAgain answers a SESSION_START of a call that is already known.
 func (s *state) startAgain(now time.Duration, rpc rpcID, q *Request) {
-	if s.phase != away {
+	if s.phase != away && s.leaving == nil {
 		if !s.answering(rpc) && rpc != s.greeting {
 			s.final(rpc)
 		}
 		return
 	}
-	s.phase = live
-	s.returned = q
+	if s.phase == away {
+		s.phase, s.returned = live, q
+	}
 	s.awaitGreeting(now, rpc)
 }
 
@@ -123,6 +130,7 @@ func (s *state) halfClosed(now time.Duration, rpc rpcID) {
 			s.endInput(now)
 		}
 		s.turn.untold, s.turn.listens = false, false // Webex knows
+		s.flushWaiting(rpc)
 	default:
 		s.complete(rpc)
 	}
@@ -136,6 +144,7 @@ func (s *state) gone(now time.Duration, rpc rpcID, err error) {
 	s.forget(rpc, err)
 	s.cancelled = true
 	if s.answering(rpc) {
+		s.play.allowBargeIn(s.turn.id) // whether it goes on to play, nobody knows
 		s.closeTurn(now, Interrupted, Response{})
 	}
 }

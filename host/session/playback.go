@@ -21,9 +21,11 @@ type prompt struct {
 	bargeIn   bool
 	converter *audio.Converter
 	queued    int           // bytes on their way to the wire
-	held      bool          // it waits for the answer that will carry it
+	held      bool          // some of it waits for an RPC or an answer to carry it
+	dropped   bool          // some of it will not be heard
 	sent      int           // bytes that have left
 	from, to  time.Duration // when those play
+	paused    time.Duration // of that, nothing was there to play
 	ended     bool          // no more audio comes
 }
 
@@ -48,7 +50,7 @@ func (p *prompt) heard(now time.Duration) time.Duration {
 	if p.sent == 0 {
 		return 0
 	}
-	return max(0, min(now, p.to)-p.from)
+	return max(0, min(now, p.to)-p.from-p.paused)
 }
 
 func (b *playback) find(id uint64) *prompt {
@@ -83,8 +85,10 @@ func (b *playback) left(now time.Duration, id uint64, bytes int) {
 	if p == nil {
 		return // cut meanwhile
 	}
-	if p.sent == 0 {
-		p.from = max(now, b.ends)
+	if begin := max(now, b.ends); p.sent == 0 {
+		p.from = begin
+	} else {
+		p.paused += begin - p.to
 	}
 	p.queued -= bytes
 	p.sent += bytes
@@ -96,6 +100,24 @@ func (b *playback) left(now time.Duration, id uint64, bytes int) {
 func (b *playback) taken(id uint64, bytes int) {
 	if p := b.find(id); p != nil {
 		p.queued -= bytes
+		p.dropped = true
+	}
+}
+
+// release takes note that what was held of a prompt is on its way to the wire;
+// of nothing it means that it was dropped.
+func (b *playback) release(id uint64, bytes int) {
+	if p := b.find(id); p != nil {
+		p.held = false
+		p.queued += bytes
+		p.dropped = p.dropped || bytes == 0
+	}
+}
+
+// allowBargeIn lets input count while a turn's prompts play.
+func (b *playback) allowBargeIn(turn uint64) {
+	for _, p := range b.prompts {
+		p.bargeIn = p.bargeIn || p.turn == turn
 	}
 }
 
@@ -118,7 +140,7 @@ func (b *playback) endTurn(turn uint64) {
 func (b *playback) finished(now time.Duration) (ids []uint64) {
 	b.prompts = slices.DeleteFunc(b.prompts, func(p *prompt) bool {
 		over := p.ended && !p.held && !p.active(now)
-		if over && p.id&hostPrompt == 0 {
+		if over && p.id&hostPrompt == 0 && (p.sent > 0 || !p.dropped) {
 			ids = append(ids, p.id)
 		}
 		return over

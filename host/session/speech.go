@@ -114,6 +114,14 @@ func (s *speech) at(sample int64) time.Duration {
 	return max(0, s.origin+time.Duration(sample-s.anchor)*time.Second/time.Duration(audio.Telephone.Rate))
 }
 
+// near brings a time that a bot names into the audio that is kept; zero is now.
+func (s *speech) near(at time.Duration) time.Duration {
+	if at == 0 {
+		return s.now
+	}
+	return min(max(at, s.now-kept), s.now)
+}
+
 // since returns the recent audio from a position on, and where it begins.
 func (s *speech) since(from time.Duration) (time.Duration, []byte) {
 	n := min(s.format.Bytes(max(0, s.now-from)), len(s.recent))
@@ -156,7 +164,12 @@ func (s *state) hear(now time.Duration, rpc rpcID, data []byte) {
 	for _, edge := range edges {
 		s.edge(now, rpc, edge)
 	}
-	if t := s.turn; t != nil && t.inputOpen && t.cause == BySpeech && s.speech.now-t.speechAt >= s.input.MaxSpeech {
+	t := s.turn
+	if t == nil || !t.inputOpen || t.cause != BySpeech {
+		return
+	}
+	s.awaitSpeech(now)
+	if s.speech.now-t.speechAt >= s.told.MaxSpeech {
 		s.endSpeech(now, s.speech.now)
 		s.tellEndOfInput() // it is not to go on
 	}
@@ -175,7 +188,7 @@ func (s *state) setFormat(now time.Duration, f audio.Format) error {
 
 func (s *state) edge(now time.Duration, rpc rpcID, e audio.Edge) {
 	switch {
-	case s.told.Mode == DTMFOnly: // keys were asked for: nothing said is input
+	case e.Kind == audio.SpeechStart && s.told.Mode == DTMFOnly: // what is said is no input
 	case e.Kind == audio.SpeechStart:
 		s.startSpeech(now, rpc, s.speech.at(e.At))
 	case e.Kind == audio.SpeechEnd:
@@ -190,19 +203,25 @@ func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	if r == nil || r.ended || (r.taken && !next) {
 		return // still the same input, or input that is over
 	}
-	input := s.input // what holds for this input, which opening the turn may end
-	t := s.openTurn(now, rpc, BySpeech)
-	t.speechAt = at
-	s.due.speech = now + input.MaxSpeech + input.EndSilence + speechSlack
-	if !r.started {
+	if !r.started { // this is what stops the prompt that plays
 		r.started = true
+		input := s.told
 		s.respond(rpc, Response{Type: EventOnly, Event: StartOfInput, Input: &input})
 	}
+	t := s.openTurn(now, rpc, BySpeech)
+	t.speechAt = at
+	t.limit = now + s.told.MaxSpeech + s.told.EndSilence + speechSlack
+	s.awaitSpeech(now)
 	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
 	if s.traits.Audio == Utterances {
 		from, data := s.speech.since(at - preRoll)
 		s.tellAt(from, CallerAudio{Data: append([]byte(nil), data...)})
 	}
+}
+
+// awaitSpeech sets when the utterance ends if no more audio comes.
+func (s *state) awaitSpeech(now time.Duration) {
+	s.due.speech = min(s.turn.limit, now+s.told.EndSilence+speechSlack)
 }
 
 // endSpeech completes the input of a turn that speech opened.
@@ -235,5 +254,6 @@ func (s *state) tellEndOfInput() {
 	if r := s.rpc(s.turn.rpc); r != nil {
 		r.ended = true
 		s.respond(r.id, Response{Type: EventOnly, Event: EndOfInput})
+		s.flushWaiting(r.id)
 	}
 }

@@ -119,7 +119,7 @@ func TestSilenceIsNoSpeech(t *testing.T) {
 // TestSpeechThatDoesNotEnd is cut at the longest utterance.
 func TestSpeechThatDoesNotEnd(t *testing.T) {
 	c := greeted(t, Traits{})
-	c.s.input.MaxSpeech = 2 * time.Second
+	c.s.told.MaxSpeech = 2 * time.Second
 	pcm := hello(t)
 	words := audio.EncodeMuLaw(nil, pcm[8000:len(pcm)-8000])
 	c.open(2, Request{Kind: Audio, Audio: bytes.Repeat([]byte{0xff}, 4000)})

@@ -98,7 +98,7 @@ type turn struct {
 	listens   bool // the input is over, and what is said on its RPC is the next one
 	speechAt  time.Duration
 	speechEnd time.Duration // 0 until it was found
-	limit     time.Duration // the answer must be complete by then
+	limit     time.Duration // the input must be complete by then, and later the answer
 }
 
 // deadlines are all the times a session waits for; never means not now.
@@ -150,8 +150,8 @@ type state struct {
 	quiet    time.Duration // since when the caller may have been silent
 	counted  time.Duration // when the host itself found no input; 0: not yet
 	returned *Request      // SESSION_START with which the flow came back
-	input    InputConfig   // how the next input is to be taken
-	told     InputConfig   // what Webex was last told of it
+	told     InputConfig   // how input is taken, as Webex was told
+	wished   InputConfig   // how the bot wants it taken after its next answer
 	play     playback
 	waiting  []Response // spontaneous audio that no RPC can carry yet
 	held     held       // WAV mode: what the next answer will say
@@ -177,8 +177,8 @@ func newState(id string, key Key, agent string, traits Traits, limits limits, se
 	s := &state{
 		id: id, key: key, agent: agent, traits: traits, limits: limits, Settings: settings,
 		due:    noDeadlines,
-		input:  settings.Input,
 		told:   settings.Input,
+		wished: settings.Input,
 		speech: newSpeech(traits, settings),
 		noted:  map[string]bool{},
 	}
@@ -269,10 +269,10 @@ func (s *state) watch(now time.Duration) {
 // patience is how long a call without RPCs is kept.
 func (s *state) patience() time.Duration {
 	switch {
-	case s.cancelled:
-		return s.limits.cancelGrace
 	case s.phase == away:
 		return s.limits.customReturn
+	case s.cancelled:
+		return s.limits.cancelGrace
 	default:
 		return s.limits.idle
 	}
@@ -292,9 +292,6 @@ func (s *state) respond(rpc rpcID, r Response) {
 	if s.rpc(rpc) == nil {
 		return // broken off
 	}
-	if r.Input != nil {
-		s.told = *r.Input
-	}
 	s.act(action{kind: respond, rpc: rpc, response: r})
 }
 
@@ -311,14 +308,19 @@ func (s *state) tellAt(at time.Duration, body EventBody) {
 }
 
 // listening is the RPC that the caller's next input is expected on, or 0: the
-// newest begun, as the wire ordered them, unless it is bound already.
+// newest begun, as the wire ordered them, unless it is bound already. When that
+// has ended, an older one that was listened to before is again.
 func (s *state) listening() rpcID {
+	var last *rpcState
 	for _, r := range s.rpcs {
-		if r.stamp == s.newest && !r.taken {
-			return r.id
+		if last == nil || r.stamp > last.stamp {
+			last = r
 		}
 	}
-	return 0
+	if last == nil || last.taken || (s.stale(last) && !last.heard) {
+		return 0
+	}
+	return last.id
 }
 
 // rpc is an open RPC, or nil.
@@ -341,6 +343,9 @@ func (s *state) complete(rpc rpcID) {
 		return
 	}
 	if r.chunks {
+		if s.turn == nil {
+			s.agree(ByCustom)
+		}
 		s.final(rpc)
 		return
 	}
@@ -355,7 +360,7 @@ func (s *state) finish(rpc rpcID, last Response) {
 	if s.rpc(rpc) == nil {
 		return
 	}
-	input := s.input
+	input := s.told
 	last.Type, last.Input = Final, &input
 	s.respond(rpc, last)
 	s.forget(rpc, nil)

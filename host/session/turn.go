@@ -19,10 +19,9 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
 	s.rpc(rpc).taken = true
 	s.silences = 0
-	if cause == BySpeech || cause == ByDTMF {
-		s.input.Sensitive = false // it was meant for this input alone
-	}
 	if cause != BySpeech {
+		s.speech.reset()
+		s.flushWaiting(rpc)
 		s.tell(now, TurnStarted{Turn: s.turn.id, Cause: cause})
 	}
 	return s.turn
@@ -77,7 +76,7 @@ func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 		s.cut = t.id
 	}
 	if how != Answered {
-		s.held.drop(0) // half an answer
+		s.dropHeld(0) // half an answer
 	}
 	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
 	return t
@@ -135,11 +134,11 @@ func (s *state) dropAudio(now time.Duration, prompt uint64) {
 			kept = append(kept, r)
 			continue
 		}
-		s.play.taken(r.prompt, len(r.Audio))
+		s.play.release(r.prompt, 0)
 		s.repay(now, r.cost)
 	}
 	clear(s.waiting[len(kept):])
 	s.waiting = kept
-	s.held.drop(prompt)
+	s.dropHeld(prompt)
 	s.act(action{kind: drop, response: Response{prompt: prompt}})
 }

@@ -28,14 +28,15 @@ func (h *held) add(prompt uint64, bargeIn bool, data []byte) bool {
 	return true
 }
 
-// drop takes a prompt out, or all for 0.
-func (h *held) drop(prompt uint64) {
-	h.clips = slices.DeleteFunc(h.clips, func(c Clip) bool {
-		gone := prompt == 0 || c.prompt == prompt
-		if gone {
-			h.size -= len(c.Audio)
+// dropHeld takes back what is held of a prompt, or of all for 0.
+func (s *state) dropHeld(prompt uint64) {
+	s.held.clips = slices.DeleteFunc(s.held.clips, func(c Clip) bool {
+		if prompt != 0 && c.prompt != prompt {
+			return false
 		}
-		return gone
+		s.held.size -= len(c.Audio)
+		s.play.release(c.prompt, 0)
+		return true
 	})
 }
 
@@ -44,9 +45,7 @@ func (s *state) takeHeld() []Clip {
 	clips := s.held.clips
 	s.held = held{}
 	for _, c := range clips {
-		if p := s.play.find(c.prompt); p != nil {
-			p.held, p.queued = false, len(c.Audio)
-		}
+		s.play.release(c.prompt, len(c.Audio))
 	}
 	return clips
 }

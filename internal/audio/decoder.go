@@ -6,20 +6,26 @@ import (
 )
 
 // Decoder turns a stream of bytes into samples at 8 kHz. Messages may have any
-// size: half a sample at the end of one is completed by the next.
+// size: a part of a sample at the end of one is completed by the next.
 type Decoder struct {
 	format    Format
 	resampler *Resampler // nil at 8 kHz
 	scratch   []int16    // samples before resampling
-	half      byte       // first byte of a Linear16 sample
-	halved    bool       // half is set
+	part      [8]byte    // the beginning of a sample of all channels
+	filled    int        // bytes in part
 }
 
-// NewDecoder makes a decoder for one stream in the given format.
+// NewDecoder makes a decoder for one stream of a caller. It refuses what
+// Format.Validate does.
 func NewDecoder(format Format) (*Decoder, error) {
 	if err := format.Validate(); err != nil {
 		return nil, err
 	}
+	return newDecoder(format)
+}
+
+// newDecoder makes one for any format but a WAVFile.
+func newDecoder(format Format) (*Decoder, error) {
 	d := &Decoder{format: format.Normal()}
 	if d.format.Rate == Telephone.Rate {
 		return d, nil
@@ -39,7 +45,7 @@ func (d *Decoder) Decode(dst []int16, src []byte) []int16 {
 	if d.resampler == nil {
 		return d.samples(dst, src)
 	}
-	dst = slices.Grow(dst, len(src)/d.format.BytesPerSample()*Telephone.Rate/d.format.Rate+1)
+	dst = slices.Grow(dst, len(src)/d.format.FrameBytes()*Telephone.Rate/d.format.Rate+1)
 	for len(src) > 0 {
 		n := min(len(src), blockLength) // keeps scratch small for any message
 		d.scratch = d.samples(d.scratch[:0], src[:n])
@@ -49,29 +55,35 @@ func (d *Decoder) Decode(dst []int16, src []byte) []int16 {
 	return dst
 }
 
-// flush appends what the resampler still holds and forgets half a sample.
+// flush appends what the resampler still holds and forgets a part of a sample.
 func (d *Decoder) flush(dst []int16) []int16 {
-	d.halved = false
+	d.filled = 0
 	if d.resampler == nil {
 		return dst
 	}
 	return d.resampler.Flush(dst)
 }
 
-// samples decodes at the rate of the stream.
+// samples decodes at the rate of the stream, into one channel.
 func (d *Decoder) samples(dst []int16, src []byte) []int16 {
-	switch d.format.Encoding {
-	case ALaw:
-		return DecodeALaw(dst, src)
-	case MuLaw:
-		return DecodeMuLaw(dst, src)
+	before, frame := len(dst), d.format.FrameBytes()
+	if frame == 1 {
+		return decodeSamples(dst, src, d.format.Encoding)
 	}
-	if d.halved && len(src) > 0 {
-		dst = append(dst, int16(uint16(d.half)|uint16(src[0])<<8))
-		src, d.halved = src[1:], false
+	if d.filled > 0 {
+		n := copy(d.part[d.filled:frame], src)
+		d.filled += n
+		src = src[n:]
+		if d.filled < frame {
+			return dst
+		}
+		dst = decodeSamples(dst, d.part[:frame], d.format.Encoding)
 	}
-	if len(src)%2 == 1 {
-		d.half, d.halved = src[len(src)-1], true
+	whole := len(src) - len(src)%frame
+	dst = decodeSamples(dst, src[:whole], d.format.Encoding)
+	d.filled = copy(d.part[:], src[whole:])
+	if d.format.Channels == 2 {
+		dst = dst[:before+len(mix(dst[before:]))]
 	}
-	return DecodeLinear16(dst, src)
+	return dst
 }

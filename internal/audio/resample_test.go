@@ -1,8 +1,10 @@
 package audio
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -56,18 +58,69 @@ func TestResampleKeepsTones(t *testing.T) {
 	}
 }
 
-// A tone above the new band must not come back as another one inside it.
-func TestResampleRemovesAliases(t *testing.T) {
+// levelOf is what a tone comes through with, in dB of what went in, without the
+// edges.
+func levelOf(t *testing.T, from, to int, hertz float64) float64 {
+	t.Helper()
+	got := resample(t, from, to, tone(hertz, from, from/2, 20000))
+	return 20 * math.Log10(rms(got[len(got)/10:len(got)*9/10])/(20000/math.Sqrt2)+1e-9)
+}
+
+// Tones through the whole band of the faster rate: what the slower one can carry
+// comes out as loud as it went in, and nothing else comes out at all. Between
+// the two, from 3.3 to 4.15 kHz, is the slope.
+func TestResampleSweep(t *testing.T) {
 	t.Parallel()
-	for _, from := range []int{11025, 16000, 22050, 24000, 44100, 48000} {
-		for hertz := 4150.0; hertz < float64(from)/2-100; hertz += 937 {
-			got := resample(t, from, 8000, tone(hertz, from, from, 20000))
-			level := 20 * math.Log10(rms(got[800:7200])/(20000/math.Sqrt2)+1e-9)
-			if level > -80 {
-				t.Errorf("%d to 8000: %.0f Hz comes through at %.1f dB", from, hertz, level)
+	var table strings.Builder
+	fmt.Fprintf(&table, "levels in dB; pass band 100 to 3300 Hz, stop band from 4150 Hz\n")
+	fmt.Fprintf(&table, " from    to   pass: least  most   3400 Hz  3600 Hz   alias: most  at Hz\n")
+	for _, p := range [][2]int{{48000, 8000}, {44100, 8000}, {32000, 8000}, {24000, 8000}, {22050, 8000}, {16000, 8000}, {11025, 8000}, {8000, 16000}} {
+		from, to := p[0], p[1]
+		least, most := math.Inf(1), math.Inf(-1)
+		for hertz := 100.0; hertz <= 3300; hertz += 160 {
+			level := levelOf(t, from, to, hertz)
+			least, most = min(least, level), max(most, level)
+		}
+		alias, worst := math.Inf(-1), 0.0
+		for hertz := 4150.0; hertz < float64(from)/2-100; hertz += 173 {
+			if level := levelOf(t, from, to, hertz); level > alias {
+				alias, worst = level, hertz
 			}
 		}
+		if from < to { // an image of a tone lies above the old band
+			alias, worst = imageOf(t, from, to)
+		}
+		fmt.Fprintf(&table, "%5d %5d   %11.3f %5.3f   %7.2f  %7.2f   %11.1f  %5.0f\n",
+			from, to, least, most, levelOf(t, from, to, 3400), levelOf(t, from, to, 3600), alias, worst)
+		if least < -0.1 || most > 0.1 {
+			t.Errorf("%d to %d: pass band from %.3f to %.3f dB", from, to, least, most)
+		}
+		if alias > -80 {
+			t.Errorf("%d to %d: %.0f Hz comes back at %.1f dB", from, to, worst, alias)
+		}
 	}
+	t.Log(table.String())
+}
+
+// imageOf is the loudest image of tones of the pass band, and of which tone.
+func imageOf(t *testing.T, from, to int) (most, worst float64) {
+	t.Helper()
+	most = math.Inf(-1)
+	for hertz := 100.0; hertz <= 3300; hertz += 160 {
+		got := resample(t, from, to, tone(hertz, from, from/2, 20000))
+		var sin, cos float64
+		n := to / 10 // whole periods of each image, which are multiples of 10 Hz
+		for i, s := range got[n : 4*n] {
+			at := 2 * math.Pi * (float64(from) - hertz) * float64(i) / float64(to)
+			sin += float64(s) * math.Sin(at)
+			cos += float64(s) * math.Cos(at)
+		}
+		level := 20 * math.Log10(2*math.Hypot(sin, cos)/float64(3*n)/20000+1e-9)
+		if level > most {
+			most, worst = level, hertz
+		}
+	}
+	return most, worst
 }
 
 func TestResamplePieces(t *testing.T) {

@@ -19,9 +19,30 @@ func (e *FormatError) Error() string {
 
 // WAV is the content of a WAV file. A parsed one has passed every check.
 type WAV struct {
-	Format   Format
+	Format   Format // of one channel: its Channels count for nothing here
 	Channels int    // 1, or 2 with samples that alternate; zero means 1
 	Data     []byte // whole samples of all channels, in Format's encoding
+}
+
+// ParseWAV reads a WAV file of one or two channels: mu-law, A-law, or PCM of
+// 8, 16, 24 or 32 bits and floating point of 32, which become Linear16. It is
+// forgiving where the audio is beyond doubt: unknown chunks, sizes never filled
+// in, a file cut short. Other input gives a *FormatError. Data may share memory
+// with b.
+func ParseWAV(b []byte) (WAV, error) {
+	var r wavReader
+	sound, err := r.all(b)
+	if err != nil {
+		return WAV{}, err
+	}
+	f := r.format
+	sound = sound[:len(sound)-len(sound)%f.FrameBytes()]
+	w := WAV{Format: Format{Encoding: f.Encoding, Rate: f.Rate}, Channels: f.Channels, Data: sound}
+	if f.Encoding > Linear16 {
+		w.Format.Encoding = Linear16
+		w.Data = EncodeLinear16(nil, decodeSamples(nil, sound, f.Encoding))
+	}
+	return w, nil
 }
 
 // The format tags of a fmt chunk.
@@ -33,51 +54,10 @@ const (
 	tagExtensible = 0xFFFE
 )
 
-// unknownSize is the least data size that a program writes when it cannot seek
-// back: espeak-ng says 0x7FFFF000, ffmpeg and sox 0xFFFFFFFF or close to it.
-const unknownSize = 0x7FFFF000
-
-// ParseWAV reads a WAV file of one or two channels: mu-law, A-law, or PCM of
-// 8, 16, 24 or 32 bits, which becomes Linear16. It is forgiving where the
-// audio is beyond doubt: unknown chunks, sizes never filled in, a file cut
-// short. Other input gives a *FormatError. Data may share memory with b.
-func ParseWAV(b []byte) (WAV, error) {
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return WAV{}, &FormatError{fmt.Sprintf("no WAV header but %q", b[:min(len(b), 12)]), 0}
-	}
-	var w WAV
-	bits := 0 // of a sample as stored; zero until the fmt chunk was read
-	for at := 12; len(b)-at >= 8; {
-		id, size := string(b[at:at+4]), int64(binary.LittleEndian.Uint32(b[at+4:]))
-		body := b[at+8:]
-		switch id {
-		case "fmt ":
-			var err error
-			if w, bits, err = parseFormat(body[:min(size, int64(len(body)))], int64(at)); err != nil {
-				return WAV{}, err
-			}
-		case "data":
-			if bits == 0 {
-				return WAV{}, &FormatError{"data chunk before any fmt chunk", int64(at)}
-			}
-			w.Data = wholeSamples(dataBody(body, size), w.Channels, bits, w.Format.Encoding == Linear16)
-			return w, nil
-		}
-		if size > int64(len(body)) {
-			return WAV{}, &FormatError{fmt.Sprintf("chunk %q of %d bytes goes past the end", id, size), int64(at)}
-		}
-		at += 8 + paddedSize(body, int(size))
-	}
-	return WAV{}, &FormatError{"end of file before any data chunk", int64(len(b))}
-}
-
-// parseFormat reads the body of a fmt chunk that begins at byte at.
-func parseFormat(body []byte, at int64) (WAV, int, error) {
-	fail := func(format string, args ...any) (WAV, int, error) {
-		return WAV{}, 0, &FormatError{fmt.Sprintf(format, args...), at}
-	}
+// parseFormat reads the body of a fmt chunk, or says what is wrong with it.
+func parseFormat(body []byte) (f Format, fault string) {
 	if len(body) < 16 {
-		return fail("fmt chunk of %d bytes", len(body))
+		return f, fmt.Sprintf("fmt chunk of %d bytes", len(body))
 	}
 	le := binary.LittleEndian
 	tag, channels, rate, bits := le.Uint16(body), int(le.Uint16(body[2:])), le.Uint32(body[4:]), int(le.Uint16(body[14:]))
@@ -85,92 +65,32 @@ func parseFormat(body []byte, at int64) (WAV, int, error) {
 		tag = le.Uint16(body[24:]) // the sub-format begins with the tag that is meant
 	}
 	if channels != 1 && channels != 2 {
-		return fail("%d channels", channels)
+		return f, fmt.Sprintf("%d channels", channels)
 	}
 	if rate < MinRate || rate > MaxRate {
-		return fail("sample rate %d Hz, outside %d to %d", rate, MinRate, MaxRate)
+		return f, fmt.Sprintf("sample rate %d Hz, outside %d to %d", rate, MinRate, MaxRate)
 	}
-	w := WAV{Channels: channels, Format: Format{Rate: int(rate)}}
+	f = Format{Rate: int(rate), Channels: channels}
 	switch {
 	case tag == tagMuLaw:
-		w.Format.Encoding, bits = MuLaw, 8 // whatever the header says: some write 16
+		f.Encoding = MuLaw // whatever size the header says: some write 16
 	case tag == tagALaw:
-		w.Format.Encoding, bits = ALaw, 8
-	case tag == tagPCM && (bits == 8 || bits == 16 || bits == 24 || bits == 32):
-		w.Format.Encoding = Linear16
+		f.Encoding = ALaw
+	case tag == tagPCM && pcmOfBits[bits] != 0:
+		f.Encoding = pcmOfBits[bits]
 	case tag == tagPCM:
-		return fail("PCM of %d bits", bits)
+		return f, fmt.Sprintf("PCM of %d bits", bits)
+	case tag == tagFloat && bits == 32:
+		f.Encoding = float32s
 	case tag == tagFloat:
-		return fail("floating point samples (format tag 3)")
+		return f, fmt.Sprintf("floating point samples of %d bits, not 32", bits)
 	default:
-		return fail("unknown encoding (format tag %d)", tag)
+		return f, fmt.Sprintf("unknown encoding (format tag %d)", tag)
 	}
-	return w, bits, nil
+	return f, ""
 }
 
-// dataBody cuts the audio out of everything that follows the data header. A
-// size of zero stands for an unknown one, unless only chunks follow.
-func dataBody(rest []byte, size int64) []byte {
-	if size >= unknownSize || size > int64(len(rest)) || size == 0 && !onlyChunks(rest) {
-		return rest
-	}
-	return rest[:size]
-}
-
-// onlyChunks reports whether b is made of chunks that end exactly at its end.
-func onlyChunks(b []byte) bool {
-	for len(b) >= 8 {
-		size := int64(binary.LittleEndian.Uint32(b[4:]))
-		if !isChunkID(b[:4]) || size > int64(len(b)-8) {
-			return false
-		}
-		b = b[min(len(b), 8+paddedSize(b[8:], int(size))):]
-	}
-	return len(b) == 0
-}
-
-func isChunkID(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return len(b) == 4
-}
-
-// paddedSize adds the pad byte of a chunk of odd size, unless its writer forgot
-// it and a chunk that matters begins at once.
-func paddedSize(body []byte, size int) int {
-	if size%2 == 0 {
-		return size
-	}
-	if next := body[size:]; len(next) >= 4 && (string(next[:4]) == "data" || string(next[:4]) == "fmt ") {
-		return size
-	}
-	return size + 1
-}
-
-// wholeSamples drops part of a sample at the end and turns PCM of another
-// width into 16 bits: what is below them is not heard on a telephone.
-func wholeSamples(data []byte, channels, bits int, pcm bool) []byte {
-	width := bits / 8
-	data = data[:len(data)-len(data)%(width*channels)]
-	switch {
-	case bits == 8 && pcm:
-		wide := make([]byte, 0, 2*len(data))
-		for _, b := range data {
-			wide = append(wide, 0, b-128) // 8-bit PCM is unsigned
-		}
-		return wide
-	case width > 2:
-		narrow := make([]byte, 0, len(data)/width*2)
-		for i := width; i <= len(data); i += width {
-			narrow = append(narrow, data[i-2], data[i-1])
-		}
-		return narrow
-	}
-	return data
-}
+var pcmOfBits = map[int]Encoding{8: Linear8, 16: Linear16, 24: Linear24, 32: linear32}
 
 // Mono8k gives the samples at 8 kHz, with two channels mixed into one. It
 // refuses a format or a number of channels that ParseWAV would refuse.
@@ -207,23 +127,7 @@ func (w WAV) mono() ([]int16, error) {
 	if w.Channels < 0 || w.Channels > 2 {
 		return nil, fmt.Errorf("WAV of %d channels", w.Channels)
 	}
-	var pcm []int16
-	switch w.Format.Encoding {
-	case MuLaw:
-		pcm = DecodeMuLaw(nil, w.Data)
-	case ALaw:
-		pcm = DecodeALaw(nil, w.Data)
-	default:
-		pcm = DecodeLinear16(nil, w.Data)
-	}
-	if w.Channels < 2 {
-		return pcm, nil
-	}
-	mixed := pcm[:len(pcm)/2]
-	for i := range mixed {
-		mixed[i] = int16((int(pcm[2*i]) + int(pcm[2*i+1])) / 2)
-	}
-	return mixed, nil
+	return DecodePCM(w.Data, Format{Encoding: w.Format.Encoding, Channels: w.Channels}), nil
 }
 
 // AppendWAV appends w as a file to dst. A part of a sample at the end of Data

@@ -26,7 +26,16 @@ func riff(chunks ...[]byte) []byte {
 	return chunkSized("RIFF", uint32(len(body)), body)
 }
 
-func format(tag, channels, rate, bits int, more ...byte) []byte {
+// floats are samples in floating point.
+func floats(samples ...float32) []byte {
+	var b []byte
+	for _, s := range samples {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(s))
+	}
+	return b
+}
+
+func formatChunk(tag, channels, rate, bits int, more ...byte) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint16(nil, uint16(tag))
 	b = le.AppendUint16(b, uint16(channels))
@@ -43,8 +52,15 @@ func extensible(bits, tag byte) []byte {
 		0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71)
 }
 
-func TestParseWAV(t *testing.T) {
-	pcm8 := format(1, 1, 8000, 16)
+// goodFile is a file and what is in it.
+type goodFile struct {
+	name string
+	file []byte
+	want WAV
+}
+
+func goodFiles() []goodFile {
+	pcm8 := formatChunk(1, 1, 8000, 16)
 	abcd := []byte("\x01\x02\x03\x04")
 	file := riff(pcm8, chunk("data", abcd))
 	wrongRIFF := slices.Clone(file)
@@ -53,39 +69,45 @@ func TestParseWAV(t *testing.T) {
 	copy(noRIFF[4:], "\x00\x00\x00\x00")
 	list := chunk("LIST", []byte("INFOabc"))
 
-	linear := Format{Linear16, 8000}
-	tests := []struct {
-		name string
-		file []byte
-		want WAV
-	}{
+	linear := Format{Encoding: Linear16, Rate: 8000}
+	return []goodFile{
 		{"fmt of 16 bytes", file, WAV{linear, 1, abcd}},
-		{"fmt of 18 bytes", riff(format(7, 1, 8000, 8, 0, 0), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
-		{"fmt of 40 bytes, extensible PCM", riff(format(0xFFFE, 1, 16000, 16, extensible(16, 1)...), chunk("data", abcd)), WAV{Format{Linear16, 16000}, 1, abcd}},
-		{"extensible mu-law", riff(format(0xFFFE, 1, 8000, 8, extensible(8, 7)...), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
-		{"A-law", riff(format(6, 1, 8000, 8), chunk("data", abcd)), WAV{Format{ALaw, 8000}, 1, abcd}},
-		{"mu-law that says 16 bits", riff(format(7, 1, 8000, 16), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
-		{"stereo", riff(format(1, 2, 44100, 16), chunk("data", abcd)), WAV{Format{Linear16, 44100}, 2, abcd}},
-		{"PCM of 8 bits", riff(format(1, 1, 8000, 8), chunk("data", []byte{0, 128, 255})), WAV{linear, 1, []byte{0, 0x80, 0, 0, 0, 0x7F}}},
-		{"PCM of 24 bits", riff(format(1, 1, 8000, 24), chunk("data", []byte("\x09\x01\x02\x09\x03\x04"))), WAV{linear, 1, abcd}},
-		{"PCM of 32 bits", riff(format(1, 1, 8000, 32), chunk("data", []byte("\x09\x09\x01\x02\x09\x09\x03\x04"))), WAV{linear, 1, abcd}},
+		{"fmt of 18 bytes", riff(formatChunk(7, 1, 8000, 8, 0, 0), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
+		{"fmt of 40 bytes, extensible PCM", riff(formatChunk(0xFFFE, 1, 16000, 16, extensible(16, 1)...), chunk("data", abcd)), WAV{Format{Encoding: Linear16, Rate: 16000}, 1, abcd}},
+		{"extensible mu-law", riff(formatChunk(0xFFFE, 1, 8000, 8, extensible(8, 7)...), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
+		{"A-law", riff(formatChunk(6, 1, 8000, 8), chunk("data", abcd)), WAV{Format{Encoding: ALaw, Rate: 8000}, 1, abcd}},
+		{"mu-law that says 16 bits", riff(formatChunk(7, 1, 8000, 16), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
+		{"stereo", riff(formatChunk(1, 2, 44100, 16), chunk("data", abcd)), WAV{Format{Encoding: Linear16, Rate: 44100}, 2, abcd}},
+		{"PCM of 8 bits", riff(formatChunk(1, 1, 8000, 8), chunk("data", []byte{0, 128, 255})), WAV{linear, 1, []byte{0, 0x80, 0, 0, 0, 0x7F}}},
+		{"PCM of 24 bits", riff(formatChunk(1, 1, 8000, 24), chunk("data", []byte("\x09\x01\x02\x09\x03\x04"))), WAV{linear, 1, abcd}},
+		{"PCM of 32 bits", riff(formatChunk(1, 1, 8000, 32), chunk("data", []byte("\x09\x09\x01\x02\x09\x09\x03\x04"))), WAV{linear, 1, abcd}},
+		{"floating point", riff(formatChunk(3, 1, 8000, 32), chunk("data", floats(0, 0.5, -1, 7, float32(math.NaN())))), WAV{linear, 1, EncodeLinear16(nil, []int16{0, 16384, -32768, 32767, 0})}},
+		{"extensible floating point in stereo", riff(formatChunk(0xFFFE, 2, 48000, 32, extensible(32, 3)...), chunk("data", floats(0.25, -0.25))), WAV{Format{Encoding: Linear16, Rate: 48000}, 2, EncodeLinear16(nil, []int16{8192, -8192})}},
 		{"odd LIST before data", riff(pcm8, list, chunk("data", abcd)), WAV{linear, 1, abcd}},
 		{"odd LIST whose pad byte was forgotten", riff(pcm8, list[:len(list)-1], chunk("data", abcd)), WAV{linear, 1, abcd}},
 		{"JUNK before fmt", riff(chunk("JUNK", make([]byte, 28)), pcm8, chunk("data", abcd)), WAV{linear, 1, abcd}},
-		{"fact", riff(format(7, 1, 8000, 8, 0, 0), chunk("fact", []byte{3, 0, 0, 0}), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
-		{"odd data and its pad byte", riff(format(7, 1, 8000, 8), chunk("data", abcd[:3])), WAV{Telephone, 1, abcd[:3]}},
+		{"fact", riff(formatChunk(7, 1, 8000, 8, 0, 0), chunk("fact", []byte{3, 0, 0, 0}), chunk("data", abcd)), WAV{Telephone, 1, abcd}},
+		{"odd data and its pad byte", riff(formatChunk(7, 1, 8000, 8), chunk("data", abcd[:3])), WAV{Telephone, 1, abcd[:3]}},
 		{"chunk after data", riff(pcm8, chunk("data", abcd), list), WAV{linear, 1, abcd}},
 		{"data size 0", riff(pcm8, chunkSized("data", 0, abcd)), WAV{linear, 1, abcd}},
 		{"data size 0x7FFFF000", riff(pcm8, chunkSized("data", 0x7FFFF000, abcd)), WAV{linear, 1, abcd}},
 		{"data size 0xFFFFFFFF", riff(pcm8, chunkSized("data", math.MaxUint32, abcd)), WAV{linear, 1, abcd}},
 		{"no audio", riff(pcm8, chunk("data", nil)), WAV{linear, 1, nil}},
 		{"no audio but a LIST", riff(pcm8, chunk("data", nil), list), WAV{linear, 1, nil}},
+		{"no audio but two chunks, the last without its pad byte", riff(pcm8, chunk("data", nil), chunk("LIST", nil), chunkSized("id3 ", 3, abcd[:3])), WAV{linear, 1, nil}},
+		{"data size 0 before what only begins like a chunk", riff(pcm8, chunkSized("data", 0, chunkSized("LIST", 8, abcd))), WAV{linear, 1, chunkSized("LIST", 8, abcd)}},
+		{"a large chunk before data", riff(pcm8, chunk("LIST", make([]byte, 60000)), chunk("data", abcd)), WAV{linear, 1, abcd}},
+		{"fmt of 60 bytes", riff(formatChunk(1, 1, 8000, 16, make([]byte, 44)...), chunk("data", abcd)), WAV{linear, 1, abcd}},
+		{"two fmt chunks", riff(formatChunk(7, 2, 9000, 8), pcm8, chunk("data", abcd)), WAV{linear, 1, abcd}},
 		{"RIFF size 0xFFFFFFFF", wrongRIFF, WAV{linear, 1, abcd}},
 		{"RIFF size 0", noRIFF, WAV{linear, 1, abcd}},
 		{"cut in the middle of a sample", file[:len(file)-1], WAV{linear, 1, abcd[:2]}},
-		{"cut in the middle of a stereo sample", riff(format(1, 2, 8000, 16), chunkSized("data", 8, append(abcd, 5, 6)))[:50], WAV{linear, 2, abcd}},
+		{"cut in the middle of a stereo sample", riff(formatChunk(1, 2, 8000, 16), chunkSized("data", 8, append(abcd, 5, 6)))[:50], WAV{linear, 2, abcd}},
 	}
-	for _, tt := range tests {
+}
+
+func TestParseWAV(t *testing.T) {
+	for _, tt := range goodFiles() {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := ParseWAV(tt.file)
 			if err != nil {
@@ -98,30 +120,38 @@ func TestParseWAV(t *testing.T) {
 	}
 }
 
-func TestParseWAVSaysWhatItFound(t *testing.T) {
+// badFile is a file and what is wrong with it.
+type badFile struct {
+	name, what string
+	offset     int64
+	file       []byte
+}
+
+func badFiles() []badFile {
 	data := chunk("data", make([]byte, 4))
-	tests := []struct {
-		name, what string
-		offset     int64
-		file       []byte
-	}{
+	return []badFile{
 		{"nothing", `no WAV header but ""`, 0, nil},
 		{"MP3", `no WAV header but "ID3\x04`, 0, []byte("ID3\x04abcdefghijkl")},
 		{"AIFF", `no WAV header but "FORM`, 0, []byte("FORM\x00\x00\x00\x04AIFF")},
 		{"only a header", "end of file before any data chunk", 12, riff()},
-		{"no data", "end of file before any data chunk", 36, riff(format(1, 1, 8000, 16))},
+		{"no data", "end of file before any data chunk", 36, riff(formatChunk(1, 1, 8000, 16))},
 		{"no fmt", "data chunk before any fmt chunk", 12, riff(data)},
 		{"short fmt", "fmt chunk of 14 bytes", 12, riff(chunk("fmt ", make([]byte, 14)), data)},
-		{"long LIST", `chunk "LIST" of 99 bytes goes past the end`, 36, riff(format(1, 1, 8000, 16), chunkSized("LIST", 99, nil), data)},
-		{"float", "floating point samples (format tag 3)", 12, riff(format(3, 1, 8000, 32), data)},
-		{"ADPCM", "unknown encoding (format tag 17)", 12, riff(format(17, 1, 8000, 4), data)},
-		{"12 bits", "PCM of 12 bits", 12, riff(format(1, 1, 8000, 12), data)},
-		{"no channel", "0 channels", 12, riff(format(1, 0, 8000, 16), data)},
-		{"surround", "6 channels", 12, riff(format(1, 6, 48000, 16), data)},
-		{"rate 0", "sample rate 0 Hz, outside 8000 to 48000", 12, riff(format(1, 1, 0, 16), data)},
-		{"96 kHz", "sample rate 96000 Hz, outside 8000 to 48000", 12, riff(format(1, 1, 96000, 16), data)},
+		{"fmt cut short", `chunk "fmt " of 40 bytes goes past the end`, 12, riff(formatChunk(0xFFFE, 1, 8000, 16, extensible(16, 1)...))[:50]},
+		{"cut in an odd LIST's pad", "end of file before any data chunk", 47, riff(formatChunk(1, 1, 8000, 16), chunkSized("LIST", 3, []byte("abc")))},
+		{"long LIST", `chunk "LIST" of 99 bytes goes past the end`, 36, riff(formatChunk(1, 1, 8000, 16), chunkSized("LIST", 99, nil), data)},
+		{"float of 64 bits", "floating point samples of 64 bits, not 32", 12, riff(formatChunk(3, 1, 8000, 64), data)},
+		{"ADPCM", "unknown encoding (format tag 17)", 12, riff(formatChunk(17, 1, 8000, 4), data)},
+		{"12 bits", "PCM of 12 bits", 12, riff(formatChunk(1, 1, 8000, 12), data)},
+		{"no channel", "0 channels", 12, riff(formatChunk(1, 0, 8000, 16), data)},
+		{"surround", "6 channels", 12, riff(formatChunk(1, 6, 48000, 16), data)},
+		{"rate 0", "sample rate 0 Hz, outside 8000 to 48000", 12, riff(formatChunk(1, 1, 0, 16), data)},
+		{"96 kHz", "sample rate 96000 Hz, outside 8000 to 48000", 12, riff(formatChunk(1, 1, 96000, 16), data)},
 	}
-	for _, tt := range tests {
+}
+
+func TestParseWAVSaysWhatItFound(t *testing.T) {
+	for _, tt := range badFiles() {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := ParseWAV(tt.file)
 			bad, ok := errors.AsType[*FormatError](err)
@@ -142,10 +172,10 @@ func TestAppendWAV(t *testing.T) {
 		t.Errorf("mu-law file is\n%q, want\n%q", got[1:], want)
 	}
 	for _, w := range []WAV{
-		{Format{ALaw, 16000}, 1, []byte("abcde")},
-		{Format{MuLaw, 8000}, 2, []byte("abcd")},
-		{Format{Linear16, 44100}, 1, []byte("abcd")},
-		{Format{Linear16, 48000}, 2, []byte("abcdefgh")},
+		{Format{Encoding: ALaw, Rate: 16000}, 1, []byte("abcde")},
+		{Format{Encoding: MuLaw, Rate: 8000}, 2, []byte("abcd")},
+		{Format{Encoding: Linear16, Rate: 44100}, 1, []byte("abcd")},
+		{Format{Encoding: Linear16, Rate: 48000}, 2, []byte("abcdefgh")},
 	} {
 		file := AppendWAV(nil, WAV{w.Format, w.Channels, append(slices.Clone(w.Data), make([]byte, w.Channels*w.Format.BytesPerSample()-1)...)})
 		if size := binary.LittleEndian.Uint32(file[4:]); int(size) != len(file)-8 || len(file)%2 != 0 {
@@ -162,11 +192,11 @@ func TestWAVForTheCall(t *testing.T) {
 	if got, err := w.MuLaw8k(); err != nil || !bytes.Equal(got, w.Data) {
 		t.Errorf("mu-law became %x, %v", got, err)
 	}
-	stereo := WAV{Format{Linear16, 8000}, 2, EncodeLinear16(nil, []int16{100, 300, math.MaxInt16, math.MaxInt16, -5, 5})}
+	stereo := WAV{Format{Encoding: Linear16, Rate: 8000}, 2, EncodeLinear16(nil, []int16{100, 300, math.MaxInt16, math.MaxInt16, -5, 5})}
 	if got, err := stereo.Mono8k(); err != nil || !slices.Equal(got, []int16{200, math.MaxInt16, 0}) {
 		t.Errorf("stereo became %v, %v", got, err)
 	}
-	high := WAV{Format{Linear16, 24000}, 0, EncodeLinear16(nil, tone(1000, 24000, 2400, 9000))}
+	high := WAV{Format{Encoding: Linear16, Rate: 24000}, 0, EncodeLinear16(nil, tone(1000, 24000, 2400, 9000))}
 	got, err := high.Mono8k()
 	if err != nil || len(got) != 800 {
 		t.Fatalf("24 kHz became %d samples, %v", len(got), err)
@@ -190,8 +220,8 @@ func TestWAVForTheCall(t *testing.T) {
 }
 
 func FuzzParseWAV(f *testing.F) {
-	f.Add(riff(format(1, 1, 8000, 16), chunk("LIST", []byte("abc")), chunk("data", []byte("abcd"))))
-	f.Add(riff(format(0xFFFE, 2, 48000, 24, extensible(24, 1)...), chunkSized("data", 0x7FFFF000, []byte("abcdefg"))))
+	f.Add(riff(formatChunk(1, 1, 8000, 16), chunk("LIST", []byte("abc")), chunk("data", []byte("abcd"))))
+	f.Add(riff(formatChunk(0xFFFE, 2, 48000, 24, extensible(24, 1)...), chunkSized("data", 0x7FFFF000, []byte("abcdefg"))))
 	f.Add(AppendWAV(nil, WAV{Data: []byte("abc")}))
 	f.Add([]byte("RIFF\x00\x00\x00\x00WAVEdata"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/audio"
@@ -12,42 +13,52 @@ import (
 // Encoding says how a sample is written as bytes.
 type Encoding int
 
-// The encodings of audio.
+// The encodings of audio. What callers say comes in the first three; a prompt may
+// have any.
 const (
 	MuLaw    Encoding = iota // G.711 mu-law, one byte; what a telephone call plays
 	ALaw                     // G.711 A-law, one byte
 	Linear16                 // signed 16 bit, little endian
+	Linear8                  // unsigned 8 bit
+	Linear24                 // signed 24 bit, little endian
+	WAVFile                  // a WAV file: its header says rate and channels, and how samples are written
 )
 
-// Format describes raw audio of one channel. The zero Format is mu-law at 8 kHz,
-// which is what a call plays without conversion.
+// Format describes audio. The zero Format is mu-law at 8 kHz of one channel, which
+// is what a call plays without conversion.
 type Format struct {
 	Encoding Encoding
 	// Rate is in samples a second, 8000 to 48000; zero means 8000.
 	Rate int
+	// Channels is 2 for stereo, with samples that alternate; zero means 1. The
+	// host mixes them.
+	Channels int
 }
 
 // String reads like "mu-law 8000 Hz".
 func (f Format) String() string { return f.audio().String() }
 
 func (f Format) audio() audio.Format {
-	return audio.Format{Encoding: audio.Encoding(f.Encoding), Rate: f.Rate}.Normal()
+	encoding := audio.Encoding(min(uint(f.Encoding), math.MaxUint8)) // unknown ones stay unknown
+	return audio.Format{Encoding: encoding, Rate: f.Rate, Channels: f.Channels}.Normal()
 }
 
 func (f Format) validate() error {
-	if f.Encoding < MuLaw || f.Encoding > Linear16 {
+	if f.Encoding < MuLaw || f.Encoding > WAVFile {
 		return fmt.Errorf("audio: unknown encoding %d", f.Encoding)
 	}
-	if rate := f.audio().Rate; rate < audio.MinRate || rate > audio.MaxRate {
-		return fmt.Errorf("audio: sample rate %d Hz is outside %d to %d", rate, audio.MinRate, audio.MaxRate)
+	if err := f.audio().ValidatePrompt(); err != nil {
+		return fmt.Errorf("audio: %w", err)
 	}
 	return nil
 }
 
 func (f Format) wire() *pluginv1.Format {
+	normal := f.audio()
 	return &pluginv1.Format{
 		Encoding: pluginv1.Format_Encoding(f.Encoding),
-		Rate:     uint32(f.audio().Rate),
+		Rate:     uint32(normal.Rate),
+		Channels: uint32(normal.Channels),
 	}
 }
 
@@ -56,7 +67,7 @@ func formatFromWire(f *pluginv1.Format) Format {
 	if rate == 0 {
 		rate = audio.Telephone.Rate
 	}
-	return Format{Encoding: Encoding(f.GetEncoding()), Rate: rate}
+	return Format{Encoding: Encoding(f.GetEncoding()), Rate: rate, Channels: int(f.GetChannels())}
 }
 
 // Audio is a piece of sound. The zero Audio is empty, and playing it does nothing.
@@ -73,33 +84,81 @@ func FromPCM(samples []int16, rate int) Audio {
 	}
 }
 
-// PCM returns the audio as 16-bit samples at its own rate.
-func (a Audio) PCM() []int16 {
-	switch a.Format.Encoding {
-	case ALaw:
-		return audio.DecodeALaw(nil, a.Data)
-	case Linear16:
-		return audio.DecodeLinear16(nil, a.Data)
-	default:
-		return audio.DecodeMuLaw(nil, a.Data)
+// WAV makes audio of a WAV file: PCM of 8, 16, 24 or 32 bits, floating point of 32,
+// mu-law or A-law, at 8 to 48 kHz, mono or stereo. Playing it fails with an error
+// that says what is wrong with the file and at which byte.
+func WAV(file []byte) Audio { return Audio{Format: Format{Encoding: WAVFile}, Data: file} }
+
+// ReadWAV takes the sound out of a WAV file of any kind that WAV plays. The file
+// may have any number of bytes before its sound, where WAV allows 64 KiB. What has
+// no encoding here becomes Linear16. An error says what is wrong with the file and
+// at which byte.
+func ReadWAV(file []byte) (Audio, error) {
+	w, err := audio.ParseWAV(file)
+	if err != nil {
+		return Audio{}, badFile(err)
 	}
+	format := Format{Encoding: Encoding(w.Format.Encoding), Rate: w.Format.Rate}
+	if w.Channels == 2 {
+		format.Channels = 2
+	}
+	return Audio{Format: format, Data: w.Data}, nil
 }
 
-// Duration is how long the audio plays.
-func (a Audio) Duration() time.Duration { return a.Format.audio().Duration(len(a.Data)) }
+// badFile says of an error, if it is one, that a file is wrong.
+func badFile(err error) error {
+	if err != nil {
+		return fmt.Errorf("audio: WAV file: %w", err)
+	}
+	return nil
+}
+
+// PCM returns the audio as 16-bit samples of one channel at its own rate, which
+// for a WAVFile is that of ReadWAV. A broken file has none.
+func (a Audio) PCM() []int16 {
+	a = a.sound()
+	return audio.DecodePCM(a.Data, a.Format.audio())
+}
+
+// Duration is how long the audio plays, which for a broken WAVFile is no time.
+func (a Audio) Duration() time.Duration {
+	a = a.sound()
+	return a.Format.audio().Duration(len(a.Data))
+}
+
+// sound is what a file holds, or nothing for a broken one.
+func (a Audio) sound() Audio {
+	if a.Format.Encoding == WAVFile {
+		a, _ = ReadWAV(a.Data)
+	}
+	return a
+}
 
 func (a Audio) validate() error {
 	if err := a.Format.validate(); err != nil {
 		return err
 	}
-	if a.Format.Encoding == Linear16 && len(a.Data)%2 != 0 {
-		return halfSample(len(a.Data))
+	if a.Format.Encoding == WAVFile {
+		var check audio.WAVCheck
+		if _, err := check.Write(a.Data); err != nil {
+			return badFile(err)
+		}
+		return badFile(check.Close())
 	}
-	return nil
+	return a.Format.whole(len(a.Data))
 }
 
-func halfSample(n int) error {
-	return fmt.Errorf("audio: %d bytes are no whole number of linear16 samples, which have 2 bytes each", n)
+// whole reports a part of a sample at the end of n bytes.
+func (f Format) whole(n int) error {
+	format := f.audio()
+	frame, stereo := format.FrameBytes(), ""
+	if n%frame == 0 {
+		return nil
+	}
+	if format.Channels == 2 {
+		stereo = "stereo "
+	}
+	return fmt.Errorf("audio: %d bytes are no whole number of %s%v samples, which have %d bytes each", n, stereo, format.Encoding, frame)
 }
 
 var errPromptClosed = errors.New("write prompt: it is closed")

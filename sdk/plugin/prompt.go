@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/byova-host/byova-host/internal/audio"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
@@ -36,7 +37,8 @@ type Prompt struct {
 	format Format
 
 	mu     sync.Mutex
-	half   []byte // the first byte of a linear16 sample
+	half   []byte // the beginning of a sample
+	file   audio.WAVCheck
 	closed bool
 }
 
@@ -98,7 +100,8 @@ func (c *Call) Say(text string, options PromptOptions) error {
 func (p *Prompt) ID() uint64 { return p.id }
 
 // Write plays b after what was written before. It waits and fails as Call.Play
-// does. A sample may be split between two calls.
+// does. A sample may be split between two calls. Of a WAVFile that is broken, the
+// piece where it shows is not sent, and the error says what is wrong at which byte.
 func (p *Prompt) Write(b []byte) (int, error) { return p.write(b, false) }
 
 // write plays b. Last says that it ends the prompt and has whole samples.
@@ -108,12 +111,17 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 	if p.closed {
 		return 0, errPromptClosed
 	}
+	if p.format.Encoding == WAVFile {
+		if _, err := p.file.Write(b); err != nil {
+			return 0, fmt.Errorf("write prompt: %w", badFile(err))
+		}
+	}
 	all := b
 	if len(p.half) > 0 {
 		all = slices.Concat(p.half, b)
 	}
 	p.half = nil
-	sample := p.format.audio().BytesPerSample()
+	sample := p.format.audio().FrameBytes()
 	whole := len(all) / sample * sample
 	carried := len(all) - len(b)
 	for sent := 0; sent < whole; {
@@ -128,8 +136,8 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 	return len(b), nil
 }
 
-// Close ends the prompt. It is an error if half a sample is left. Closing twice is
-// fine.
+// Close ends the prompt. It is an error if a part of a sample is left, or if a
+// WAVFile has ended before its sound. Closing twice is fine.
 func (p *Prompt) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,8 +146,10 @@ func (p *Prompt) Close() error {
 	}
 	p.closed = true
 	err := p.call.endPrompt(p.turn, p.id)
-	if len(p.half) > 0 {
-		err = errors.Join(fmt.Errorf("close prompt: %w", halfSample(len(p.half))), err)
+	for _, unfinished := range []error{p.format.whole(len(p.half)), badFile(p.file.Close())} {
+		if unfinished != nil {
+			err = errors.Join(fmt.Errorf("close prompt: %w", unfinished), err)
+		}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -20,9 +21,11 @@ const (
 	MostAudioWaiting = 32 * time.Second
 )
 
-// Format converts the wire's format.
+// Format converts the wire's format. What it does not know stays unknown, and is
+// refused where the format is used.
 func Format(f *pluginv1.Format) audio.Format {
-	return audio.Format{Encoding: audio.Encoding(f.GetEncoding()), Rate: int(f.GetRate())}.Normal()
+	encoding := audio.Encoding(min(uint32(f.GetEncoding()), math.MaxUint8))
+	return audio.Format{Encoding: encoding, Rate: int(f.GetRate()), Channels: int(f.GetChannels())}.Normal()
 }
 
 // Events is how caller audio in the given format and the events beside it wait

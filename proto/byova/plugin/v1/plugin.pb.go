@@ -510,6 +510,15 @@ const (
 	Format_ALAW  Format_Encoding = 1
 	// Signed 16 bit, little endian.
 	Format_LINEAR16 Format_Encoding = 2
+	// Unsigned 8 bit.
+	Format_LINEAR8 Format_Encoding = 3
+	// Signed 24 bit, little endian.
+	Format_LINEAR24 Format_Encoding = 4
+	// The prompt's bytes are a WAV file: PCM of 8, 16, 24 or 32 bits, floating
+	// point of 32, mu-law or A-law. Rate and channels come from its header, which
+	// has at most 64 KiB before the sound. It may be cut at any byte, and its sizes
+	// may be unknown.
+	Format_WAV Format_Encoding = 5
 )
 
 // Enum value maps for Format_Encoding.
@@ -518,11 +527,17 @@ var (
 		0: "MULAW",
 		1: "ALAW",
 		2: "LINEAR16",
+		3: "LINEAR8",
+		4: "LINEAR24",
+		5: "WAV",
 	}
 	Format_Encoding_value = map[string]int32{
 		"MULAW":    0,
 		"ALAW":     1,
 		"LINEAR16": 2,
+		"LINEAR8":  3,
+		"LINEAR24": 4,
+		"WAV":      5,
 	}
 )
 
@@ -2540,12 +2555,15 @@ func (x *Custom) GetTurn() uint64 {
 	return 0
 }
 
-// Format of raw mono audio.
+// Format of audio. A caller's is MULAW, ALAW or LINEAR16 of one channel; a prompt
+// may have any.
 type Format struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Encoding Format_Encoding        `protobuf:"varint,1,opt,name=encoding,proto3,enum=byova.plugin.v1.Format_Encoding" json:"encoding,omitempty"`
-	// Hertz; 0 means 8000.
-	Rate          uint32 `protobuf:"varint,2,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Hertz, 8000 to 48000; 0 means 8000.
+	Rate uint32 `protobuf:"varint,2,opt,name=rate,proto3" json:"rate,omitempty"`
+	// 2 is stereo, with samples that alternate; the host mixes them. 0 means 1.
+	Channels      uint32 `protobuf:"varint,3,opt,name=channels,proto3" json:"channels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2590,6 +2608,13 @@ func (x *Format) GetEncoding() Format_Encoding {
 func (x *Format) GetRate() uint32 {
 	if x != nil {
 		return x.Rate
+	}
+	return 0
+}
+
+func (x *Format) GetChannels() uint32 {
+	if x != nil {
+		return x.Channels
 	}
 	return 0
 }
@@ -4478,14 +4503,18 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\x02 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"parameters\x12\x12\n" +
-	"\x04turn\x18\x03 \x01(\x04R\x04turn\"\x89\x01\n" +
+	"\x04turn\x18\x03 \x01(\x04R\x04turn\"\xc9\x01\n" +
 	"\x06Format\x12<\n" +
 	"\bencoding\x18\x01 \x01(\x0e2 .byova.plugin.v1.Format.EncodingR\bencoding\x12\x12\n" +
-	"\x04rate\x18\x02 \x01(\rR\x04rate\"-\n" +
+	"\x04rate\x18\x02 \x01(\rR\x04rate\x12\x1a\n" +
+	"\bchannels\x18\x03 \x01(\rR\bchannels\"Q\n" +
 	"\bEncoding\x12\t\n" +
 	"\x05MULAW\x10\x00\x12\b\n" +
 	"\x04ALAW\x10\x01\x12\f\n" +
-	"\bLINEAR16\x10\x02\"\x15\n" +
+	"\bLINEAR16\x10\x02\x12\v\n" +
+	"\aLINEAR8\x10\x03\x12\f\n" +
+	"\bLINEAR24\x10\x04\x12\a\n" +
+	"\x03WAV\x10\x05\"\x15\n" +
 	"\x03Gap\x12\x0e\n" +
 	"\x02ms\x18\x01 \x01(\x03R\x02ms\"$\n" +
 	"\n" +
