@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo conformance test bench fuzz proto lint fmt cross clean
+.PHONY: build demo conformance stress test bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -19,6 +19,10 @@ demo: build
 ## conformance: all call scripts against echo, with the report of a rule each
 conformance: build
 	./examples/demo.sh --all --junit recordings/conformance.xml
+
+## stress: 200 calls with random scripts for two minutes, under the race detector
+stress:
+	CGO_ENABLED=1 $(GO) test -race -run '^TestStress$$' -timeout 10m ./cmd/byova-host -stress 2m
 
 ## test: everything
 test:

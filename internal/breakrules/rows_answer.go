@@ -17,7 +17,7 @@ var answerRows = []row{
 	{
 		rule: "R21", pkg: engine, test: "TestR21_WAVAnswers", what: "half an answer is kept for the next",
 		file: "host/session/turn.go",
-		old:  "s.held.drop(0) // half an answer",
+		old:  "s.dropHeld(0) // half an answer",
 		new:  "_ = 0",
 	},
 	{
@@ -118,15 +118,15 @@ var answerRows = []row{
 	},
 	{
 		rule: "R28", pkg: engine, test: "TestR28_SensitiveInput", what: "all later input is sensitive",
-		file: "host/session/turn.go",
-		old:  "s.input.Sensitive = false // it was meant for this input alone",
-		new:  "_ = cause",
+		file: "host/session/command.go",
+		old:  "s.told.Sensitive && !given",
+		new:  "s.told.Sensitive || !given && given",
 	},
 	{
 		rule: "R28", pkg: engine, test: "TestR28_SensitiveInput", what: "a reprompt forgets it",
-		file: "host/session/turn.go",
-		old:  "if cause == BySpeech || cause == ByDTMF {",
-		new:  "if cause != ByStart {",
+		file: "host/session/command.go",
+		old:  "s.told.Sensitive && !given",
+		new:  "given && !given",
 	},
 	{
 		rule: "R28", pkg: engine, test: "TestR28_SensitiveInput", what: "the bot does not know",
@@ -173,8 +173,8 @@ var answerRows = []row{
 	{
 		rule: "R32", pkg: engine, test: "TestR32_EstimateOfPlayback", what: "all prompts play at the same time",
 		file: "host/session/playback.go",
-		old:  "p.from = max(now, b.ends)",
-		new:  "p.from = now",
+		old:  "begin := max(now, b.ends)",
+		new:  "begin := now",
 	},
 	{
 		rule: "R32", pkg: engine, test: "TestR32_EstimateOfPlayback", what: "prompts play twice as fast",

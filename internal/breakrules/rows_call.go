@@ -83,13 +83,13 @@ var callRows = []row{
 	{
 		rule: "R9", pkg: engine, test: "TestR9_Greeting", what: "the bot's wishes for the first input are lost",
 		file: "host/session/state.go",
-		old:  "\tinput := s.input\n\tlast.Type",
-		new:  "\tinput := s.told\n\tlast.Type",
+		old:  "\tinput := s.told\n\tlast.Type",
+		new:  "\tinput := s.Input\n\tlast.Type",
 	},
 	{
 		rule: "R10", pkg: engine, test: "TestR10_StartedTwice", what: "a second start is a return of the flow",
 		file: "host/session/input.go",
-		old:  "if s.phase != away {\n",
+		old:  "if s.phase != away && s.leaving == nil {\n",
 		new:  "if s.phase == unborn {\n",
 	},
 	{

@@ -18,7 +18,7 @@ var endRows = []row{
 		rule: "R46", pkg: engine, test: "TestR46_SessionEndByTheBot", what: "the end asks for more input",
 		file: "host/session/ending.go",
 		old:  "\tif e.err == nil {\n",
-		new:  "\tif e.err == nil {\n\t\tlast.Input = &s.input\n",
+		new:  "\tif e.err == nil {\n\t\tlast.Input = &s.told\n",
 	},
 	{
 		rule: "R47", pkg: engine, test: "TestR47_LastPrompts", what: "the last prompts are lost in WAV mode",
@@ -35,8 +35,8 @@ var endRows = []row{
 	{
 		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "the bot's last words go before a hang-up",
 		file: "host/session/input.go",
-		old:  "if s.leaving != nil && q.Kind != SessionEnd {",
-		new:  "if s.leaving != nil {",
+		old:  "if s.leaving != nil && q.Kind != SessionEnd && q.Kind != SessionStart {",
+		new:  "if s.leaving != nil && q.Kind != SessionStart {",
 	},
 	{
 		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "audio is sent to nobody",
@@ -59,8 +59,8 @@ var endRows = []row{
 	{
 		rule: "R49", pkg: engine, test: "TestR49_CustomEvents", what: "what a SESSION_START brings back is lost",
 		file: "host/session/input.go",
-		old:  "\ts.returned = q\n",
-		new:  "",
+		old:  "s.phase, s.returned = live, q",
+		new:  "s.phase = live",
 	},
 	{
 		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "other RPCs get a FINAL",
@@ -89,8 +89,8 @@ var endRows = []row{
 	{
 		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the flow is not told why",
 		file: "host/session/ending.go",
-		old:  `metadata := map[string]any{"reason": reason}`,
-		new:  `metadata := map[string]any{"": reason}`,
+		old:  `metadata["reason"] = reason`,
+		new:  `_ = reason`,
 	},
 	{
 		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the caller hears nothing",
@@ -119,8 +119,8 @@ var endRows = []row{
 	{
 		rule: "R52", pkg: engine, test: "TestR52_CancelledRPCs", what: "work for a cancelled RPC goes on",
 		file: "host/session/input.go",
-		old:  "\tif s.answering(rpc) {\n\t\ts.closeTurn(now, Interrupted, Response{})\n",
-		new:  "\tif false {\n\t\ts.closeTurn(now, Interrupted, Response{})\n",
+		old:  "\t\ts.closeTurn(now, Interrupted, Response{})\n",
+		new:  "",
 	},
 	{
 		rule: "R52", pkg: wire, test: "TestR52_CancelledOnTheWire", what: "one cancelled RPC ends the call",

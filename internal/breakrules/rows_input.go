@@ -30,7 +30,7 @@ var inputRows = []row{
 		rule: "R36", pkg: engine, test: "TestR36_Terminator", what: "the terminator is the one wished last",
 		file: "host/session/input.go",
 		old:  "strings.TrimSuffix(digits, string(s.told.Terminator))",
-		new:  "strings.TrimSuffix(digits, string(s.input.Terminator))",
+		new:  "strings.TrimSuffix(digits, string(s.wished.Terminator))",
 	},
 	{
 		rule: "R36", pkg: engine, test: "TestR36_Terminator", what: "all terminators are stripped",

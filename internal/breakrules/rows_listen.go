@@ -5,8 +5,8 @@ var listenRows = []row{
 	{
 		rule: "R11", pkg: engine, test: "TestR11_OverlappingRPCs", what: "nothing is heard while an answer is sent",
 		file: "host/session/state.go",
-		old:  "if r.stamp == s.newest && !r.taken {",
-		new:  "if r.stamp == s.newest && !r.taken && s.turn == nil {",
+		old:  "if last == nil || last.taken ||",
+		new:  "if last == nil || last.taken || s.turn != nil ||",
 	},
 	{
 		rule: "R11", pkg: engine, test: "TestR11_OverlappingRPCs", what: "nothing is heard before the greeting",
@@ -23,7 +23,7 @@ var listenRows = []row{
 	{
 		rule: "R12", pkg: engine, test: "TestR12_AudioIsNotSpeech", what: "words are heard where keys alone are asked for",
 		file: "host/session/speech.go",
-		old:  "case s.told.Mode == DTMFOnly:",
+		old:  "case e.Kind == audio.SpeechStart && s.told.Mode == DTMFOnly:",
 		new:  "case false:",
 	},
 	{
@@ -66,8 +66,8 @@ var listenRows = []row{
 	{
 		rule: "R16", pkg: engine, test: "TestR16_EndOfInput", what: "words have no longest time",
 		file: "host/session/speech.go",
-		old:  "s.speech.now-t.speechAt >= s.input.MaxSpeech {",
-		new:  "s.speech.now-t.speechAt >= 2*s.input.MaxSpeech {",
+		old:  "s.speech.now-t.speechAt >= s.told.MaxSpeech {",
+		new:  "s.speech.now-t.speechAt >= 2*s.told.MaxSpeech {",
 	},
 	{
 		rule: "R17", pkg: engine, test: "TestR17_WhenInputEnds", what: "END_OF_INPUT always waits for the answer",
@@ -78,8 +78,8 @@ var listenRows = []row{
 	{
 		rule: "R17", pkg: engine, test: "TestR17_WhenInputEnds", what: "prompts come before END_OF_INPUT",
 		file: "host/session/command.go",
-		old:  "\t\ts.tellEndOfInput()\n\t\ts.rpc(rpc).chunks = true\n",
-		new:  "\t\ts.rpc(rpc).chunks = true\n",
+		old:  "\t\ts.tellEndOfInput()\n\t\tp.queued += len(r.Audio)\n",
+		new:  "\t\tp.queued += len(r.Audio)\n",
 	},
 	{
 		rule: "R17", pkg: engine, test: "TestR17_WhenInputEnds", what: "who adds to what was said begins again",
@@ -102,7 +102,7 @@ var listenRows = []row{
 	{
 		rule: "R19", pkg: engine, test: "TestR19_Endpointing", what: "the bot's wish for an end does nothing",
 		file: "host/session/command.go",
-		old:  "s.speech.endpointer.SetEndSilence(w.EndSilence)",
-		new:  "_ = w",
+		old:  "s.speech.endpointer.SetEndSilence(s.wished.EndSilence)",
+		new:  "_ = given",
 	},
 }
