@@ -61,7 +61,7 @@ func (in InputConfig) Validate() error {
 		{"end silence", in.EndSilence, 100 * time.Millisecond, 10 * time.Second, false},
 		{"max speech", in.MaxSpeech, time.Second, 10 * time.Minute, false},
 	} {
-		if (d.value < d.min || d.value > d.max) && !(d.mayBeZero && d.value == 0) {
+		if (d.value < d.min || d.value > d.max) && (!d.mayBeZero || d.value != 0) {
 			return fmt.Errorf("%s of %v: want %v to %v", d.name, d.value, d.min, d.max)
 		}
 	}
