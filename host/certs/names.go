@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -41,12 +42,7 @@ func (n Name) Match(cert *x509.Certificate) bool {
 	if n.matchHost(cert.Subject.CommonName) {
 		return true
 	}
-	for _, host := range cert.DNSNames {
-		if n.matchHost(host) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(cert.DNSNames, n.matchHost)
 }
 
 func (n Name) matchHost(host string) bool {

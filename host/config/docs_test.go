@@ -55,13 +55,14 @@ func describeFields[S any](table []field[S], defaults S, path string) string {
 		if f.kind() == "section" && f.key != "fallback.metadata" {
 			continue // has a table of its own
 		}
-		meaning := f.doc
+		var meaning strings.Builder
+		meaning.WriteString(f.doc)
 		for _, v := range environment {
 			if v.key == path+f.key {
-				meaning += fmt.Sprintf(" Variable: `%s`.", v.name)
+				fmt.Fprintf(&meaning, " Variable: `%s`.", v.name)
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.key, f.kind(), inline(f.value(&defaults)), meaning)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.key, f.kind(), inline(f.value(&defaults)), meaning.String())
 	}
 	return strings.TrimSpace(b.String())
 }

@@ -130,9 +130,9 @@ func (c *call) shape(rpc rpcID) string {
 func shapeOf(r Response) string {
 	event := map[OutputEvent]string{StartOfInput: "START", EndOfInput: "END", TransferToAgent: "TRANSFER",
 		EndSession: "SESSION_END", CustomOutput: "CUSTOM", NoMatch: "NO_MATCH", NoInputEvent: "NO_INPUT"}[r.Event]
-	clips := ""
+	var clips strings.Builder
 	for _, clip := range r.Clips {
-		clips += fmt.Sprintf("(%d)", len(clip.Audio))
+		fmt.Fprintf(&clips, "(%d)", len(clip.Audio))
 	}
 	switch r.Type {
 	case EventOnly:
@@ -140,9 +140,9 @@ func shapeOf(r Response) string {
 	case Chunk:
 		return fmt.Sprintf("CHUNK(%d)%s", len(r.Audio), event)
 	case Partial:
-		return "PARTIAL" + clips + event
+		return "PARTIAL" + clips.String() + event
 	default:
-		return strings.TrimSuffix("FINAL"+clips+"+"+event, "+")
+		return strings.TrimSuffix("FINAL"+clips.String()+"+"+event, "+")
 	}
 }
 

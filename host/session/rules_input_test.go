@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -210,16 +211,16 @@ func TestR31_NothingAfterFinal(t *testing.T) {
 		c := greeted(t, Traits{})
 		c.say(c.keys(2, "1"), 2, 500, true)
 		c.command(2, 0, Done{})
-		notes := ""
+		var notes strings.Builder
 		for range 3 {
 			for _, a := range c.acts(input{kind: commanded, command: Command{Turn: 2, Body: Done{}}}) {
-				notes += a.note
+				notes.WriteString(a.note)
 			}
 		}
 		c.say(2, 3, 500, true)
 		c.wantDone(2, "CHUNK(4000) FINAL")
-		if c.s.dropped != 5 || c.s.unplayed != 4000 || notes != "a command of the bot came too late" {
-			t.Errorf("%d commands dropped, %d bytes unplayed, noted %q: want 5, 4000 and one note", c.s.dropped, c.s.unplayed, notes)
+		if c.s.dropped != 5 || c.s.unplayed != 4000 || notes.String() != "a command of the bot came too late" {
+			t.Errorf("%d commands dropped, %d bytes unplayed, noted %q: want 5, 4000 and one note", c.s.dropped, c.s.unplayed, notes.String())
 		}
 		c.keys(3, "1")
 		c.command(3, 0, Done{})

@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,8 +95,8 @@ func prefix(key string) string {
 }
 
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		if f := t.Field(i); yamlName(f) == name && name != "-" {
+	for f := range t.Fields() {
+		if yamlName(f) == name && name != "-" {
 			return f, true
 		}
 	}
@@ -103,8 +104,8 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 }
 
 func fieldNames(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		if name := yamlName(t.Field(i)); name != "-" {
+	for field := range t.Fields() {
+		if name := yamlName(field); name != "-" {
 			names = append(names, name)
 		}
 	}
@@ -289,10 +290,8 @@ func (d *scriptDecoder) scalar(n *yaml.Node, v reflect.Value, key string, tag re
 
 func (d *scriptDecoder) allowed(n *yaml.Node, text, key string, tag reflect.StructTag) error {
 	if values := strings.Fields(tag.Get("one")); len(values) > 0 {
-		for _, value := range values {
-			if value == text {
-				return nil
-			}
+		if slices.Contains(values, text) {
+			return nil
 		}
 		return d.bad(n, "%s: %q is not known, want one of: %s", key, text, strings.Join(values, ", "))
 	}
