@@ -25,7 +25,7 @@ type scriptDecoder struct {
 }
 
 func (d *scriptDecoder) bad(n *yaml.Node, format string, args ...any) error {
-	return &ScriptError{d.file, max(n.Line, 1), fmt.Sprintf(format, args...)}
+	return &ScriptError{d.file, n.Line, fmt.Sprintf(format, args...)}
 }
 
 func (d *scriptDecoder) into(n *yaml.Node, target any) error {

@@ -168,7 +168,7 @@ var yamlLine = regexp.MustCompile(`(?:^|\s)line (\d+): (.*)`)
 
 // parseYAML gives the mapping that a script is.
 func parseYAML(file string, text []byte) (*yaml.Node, error) {
-	lines := bytes.Count(text, []byte("\n")) + 1
+	lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 1
 	bad := func(err error) error {
 		e := &ScriptError{file, 1, strings.TrimPrefix(err.Error(), "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
@@ -190,10 +190,23 @@ func parseYAML(file string, text []byte) (*yaml.Node, error) {
 		return nil, bad(err)
 	}
 	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
+	bringInto(root, lines)
+	switch {
+	case root.Tag == "!!null":
+		return nil, &ScriptError{file, root.Line, "the script is empty"}
+	case root.Kind != yaml.MappingNode:
 		return nil, &ScriptError{file, root.Line, "want keys such as name and steps"}
 	}
 	return root, nil
+}
+
+// bringInto gives all nodes a line of the text: yaml puts a value that is missing
+// at its end behind it.
+func bringInto(n *yaml.Node, lines int) {
+	n.Line = min(max(n.Line, 1), lines)
+	for _, below := range n.Content {
+		bringInto(below, lines)
+	}
 }
 
 func child(mapping *yaml.Node, key string) *yaml.Node {

@@ -16,6 +16,9 @@ func TestParseErrors(t *testing.T) {
 	tests := []struct{ script, want string }{
 		{"", "s.yaml:1: the script is empty"},
 		{"# nothing\n", "s.yaml:1: the script is empty"},
+		{"---", "s.yaml:1: the script is empty"},
+		{"name: x\n---", "s.yaml:2: a second document"},
+		{"steps:", "s.yaml:1: steps: want a list"},
 		{"name: x\n", "s.yaml:1: no steps"},
 		{"steps: []\n", "s.yaml:1: no steps"},
 		{"- wait: greeting\n", "s.yaml:1: want keys such as name and steps"},
