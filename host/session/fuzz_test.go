@@ -96,6 +96,10 @@ func (l *laws) input(what, arg byte) input {
 		return input{kind: gone, rpc: rpc}
 	case n < 29 && arg == 255:
 		return input{kind: lost, err: errors.New("lost")}
+	case n < 29: // an RPC that begins when something may be due and the timer has not fired
+		l.now += time.Duration(arg) * 200 * time.Millisecond
+		l.rpcs++
+		return input{kind: opened, rpc: l.rpcs, stamp: uint64(l.rpcs)}
 	default:
 		l.now += time.Duration(arg) * 20 * time.Millisecond
 		return input{kind: tick}

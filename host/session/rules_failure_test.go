@@ -261,6 +261,20 @@ func TestR62_IdleCalls(t *testing.T) {
 		c.hears(2, words(t, "slt-yes"))
 		c.wantOpen(2, "START END")
 	})
+	for name, due := range map[string]func(c *call) time.Duration{
+		"as it is given up":         func(c *call) time.Duration { return c.s.due.gone },
+		"as its bot is given up on": func(c *call) time.Duration { c.keys(2, "1"); return c.s.due.answer },
+	} {
+		t.Run("an RPC that comes "+name+" is completed", func(t *testing.T) {
+			c := greeted(t, Traits{})
+			c.now = due(c)
+			c.listen(3) // before the timer fires
+			c.wantDone(3, "")
+			if !c.over {
+				t.Error("the call goes on")
+			}
+		})
+	}
 	t.Run("by their sessions' clock, with nothing left behind", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := start(t, Config{Idle: time.Minute}, nil)

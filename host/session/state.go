@@ -194,10 +194,12 @@ func newState(id string, key Key, agent string, traits Traits, limits limits, se
 func (s *state) step(now time.Duration, in input) []action {
 	clear(s.outgoing)
 	s.outgoing = s.outgoing[:0]
-	if s.phase == dead {
+	if s.phase != dead {
+		s.expire(now)
+	}
+	if s.phase == dead { // perhaps since just now
 		return s.afterlife(in)
 	}
-	s.expire(now)
 	switch in.kind {
 	case opened:
 		s.opened(now, in)

@@ -130,6 +130,12 @@ var transportRows = []row{
 		new:  "case false:\n",
 	},
 	{
+		rule: "R62", pkg: engine, test: "TestR62_IdleCalls", what: "an RPC that comes as the call is given up is left open",
+		file: "host/session/state.go",
+		old:  "if s.phase == dead { // perhaps since just now\n",
+		new:  "if s.phase == dead && len(s.outgoing) == 0 {\n",
+	},
+	{
 		rule: "R63", pkg: wire, test: "TestR63_Logs", what: "RPCs have no tracking id",
 		file: "host/session/session.go",
 		old:  `"rpc", int(rpc.id), "trackingid", first.Tracking)`,
