@@ -158,8 +158,8 @@ func (s *state) stale(r *rpcState) bool { return r.stamp < s.newest }
 func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 	if !s.stale(r) && !s.protected(now) {
 		s.speech.reset()
-		s.quiet = now
 		s.interrupt(now, 0)
+		s.quiet = now + time.Duration(s.told.DTMFLength)*s.told.InterDigit // who presses keys is not silent
 		s.tell(now, DTMFStarted{})
 	}
 	if !s.answering(rpc) {

@@ -32,8 +32,8 @@ func (s *state) silence(now time.Duration, rpc rpcID, listens bool) {
 }
 
 // quietUntil is when Webex should have reported no input: it counts from the end
-// of playback, and needs an RPC that is listened to, because nothing can be said
-// on another.
+// of playback or of what may be an entry, and needs an RPC that is listened to,
+// because nothing can be said on another.
 func (s *state) quietUntil() time.Duration {
 	if s.NoInputBackstop <= 0 || s.told.NoInput <= 0 || s.phase != live || s.turn != nil || s.leaving != nil || s.botGone {
 		return never

@@ -128,6 +128,25 @@ func TestR40_SilenceThatWebexDoesNotReport(t *testing.T) {
 			t.Error("the bot was told before it was time")
 		}
 	})
+	for name, answer := range map[string]func(c *call){
+		"a prompt":                func(*call) {},
+		"a bot that is to answer": func(c *call) { c.keys(4, "2") },
+	} {
+		t.Run("not while keys are pressed that interrupt "+name, func(t *testing.T) {
+			c := silent(t, func(s *Settings) { s.Input.DTMFLength, s.Input.InterDigit = 6, 2*time.Second })
+			answer(c)
+			c.open(5, Request{Kind: DTMFStart}) // beside the listening RPC
+			c.halfClose(5)
+			c.wait(18499 * time.Millisecond) // an entry may take 12 s
+			if n := count[NoInput](c); n != 0 {
+				t.Errorf("the bot was told of %d silences", n)
+			}
+			c.wait(time.Millisecond)
+			if n := count[NoInput](c); n != 1 {
+				t.Errorf("when no entry had come the bot was told of %d silences, want 1", n)
+			}
+		})
+	}
 	t.Run("never when Webex was told none, or the host has none", func(t *testing.T) {
 		for name, change := range map[string]func(*Settings){
 			"Webex": func(s *Settings) { s.Input.NoInput = 0 }, "the host": func(s *Settings) { s.NoInputBackstop = 0 },

@@ -47,8 +47,8 @@ var inputRows = []row{
 	{
 		rule: "R37", pkg: engine, test: "TestR37_SoundBeforeKeys", what: "sound before a key is part of the next utterance",
 		file: "host/session/input.go",
-		old:  "\t\ts.speech.reset()\n\t\ts.quiet = now\n",
-		new:  "\t\ts.quiet = now\n",
+		old:  "\t\ts.speech.reset()\n\t\ts.interrupt(now, 0)\n",
+		new:  "\t\ts.interrupt(now, 0)\n",
 	},
 	{
 		rule: "R38", pkg: engine, test: "TestR38_NoInput", what: "the bot is not told of silence",
@@ -79,6 +79,12 @@ var inputRows = []row{
 		file: "host/session/noinput.go",
 		old:  "max(s.quiet, r.since, s.play.ends)",
 		new:  "max(s.quiet, r.since)",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_SilenceThatWebexDoesNotReport", what: "who presses keys slowly is silent",
+		file: "host/session/input.go",
+		old:  "s.quiet = now + time.Duration(s.told.DTMFLength)*s.told.InterDigit",
+		new:  "s.quiet = now",
 	},
 	{
 		rule: "R40", pkg: engine, test: "TestR40_OneSilenceCountsOnce", what: "one silence counts twice",
