@@ -24,10 +24,6 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 			return
 		}
 	}
-	if s.leaving != nil && q.Kind != SessionEnd && q.Kind != SessionStart {
-		s.leave(now, rpc, *s.leaving)
-		return
-	}
 	if s.phase == away {
 		switch q.Kind {
 		case Audio, Silence, DTMFStart: // on its way while the flow took the call
@@ -36,6 +32,10 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 		case DTMF, CustomInput:
 			s.phase = live
 		}
+	}
+	if s.leaving != nil && q.Kind != SessionEnd && q.Kind != SessionStart {
+		s.leave(now, rpc, *s.leaving)
+		return
 	}
 	switch q.Kind {
 	case Audio:

@@ -195,6 +195,16 @@ func TestR49_CustomEvents(t *testing.T) {
 			t.Errorf("%d commands were dropped, want 2", c.s.dropped)
 		}
 	})
+	t.Run("meanwhile the bot fails, and what was on its way does not take the fallback", func(t *testing.T) {
+		c := away(t)
+		c.command(0, 0, GiveUp{})
+		c.listen(3)
+		c.wantDone(3, "")
+		c.open(4, Request{Kind: CustomInput})
+		if last := c.wantFinal(4); last.Event != TransferToAgent || !c.over {
+			t.Errorf("it came back to %+v, over %t", last, c.over)
+		}
+	})
 	t.Run("it does not come back", func(t *testing.T) {
 		c := away(t)
 		c.wait(58 * time.Second)
