@@ -129,6 +129,18 @@ func TestR10a_UnknownConversations(t *testing.T) {
 		c.hears(1, words(t, "rms-bill"))
 		c.wantOpen(1, "START END")
 	})
+	t.Run("a call that was given up resumes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := start(t, Config{Idle: 10 * time.Second}, nil)
+			l.exchange("c1", Request{Kind: SessionStart})
+			time.Sleep(11 * time.Second)
+			synctest.Wait()
+			got := l.exchange("c1", Request{Kind: DTMF, Digits: "1"})
+			if got.err != nil || len(got.responses) == 0 || l.count("Open") != 2 {
+				t.Errorf("its next input got %+v and %d calls, want an answer and 2", got, l.count("Open"))
+			}
+		})
+	})
 	t.Run("a call that begins is not resumed", func(t *testing.T) {
 		c := newCall(t, Traits{})
 		c.open(1, Request{Kind: SessionStart})

@@ -14,8 +14,9 @@ import (
 // greetWait is how long the greeting waits for the half-close of SESSION_START.
 const greetWait = 500 * time.Millisecond
 
-// endedKept is how long an ended call is remembered, so that what still comes of
-// it is completed and does not begin a new session. At most maxEnded are.
+// endedKept is how long a call is remembered that the bot or the caller ended, so
+// that what still comes of it is completed and does not begin a new session. At
+// most maxEnded are.
 const (
 	endedKept = time.Minute
 	maxEnded  = 1 << 16
@@ -190,7 +191,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	rpc := session.join(t, first)
 	s.running.Go(func() {
 		session.run()
-		s.remove(first.Key, true)
+		s.remove(first.Key, session.state.reason != EndedGone) // one that was given up may still come back
 		close(session.removed)
 	})
 	return rpc, nil
@@ -222,7 +223,7 @@ func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Reques
 	return rpc, nil
 }
 
-// remove forgets a call; one that was live is remembered as ended.
+// remove forgets a call, or remembers it as ended.
 func (s *Sessions) remove(key Key, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,6 +105,12 @@ var callRows = []row{
 		new:  "\t\ts.born(now, q)\n\t\tif q.Kind == SessionStart {\n\t\t\ts.awaitGreeting(now, rpc)\n\t\t}\n\t\treturn\n",
 	},
 	{
+		rule: "R10a", pkg: engine, test: "TestR10a_UnknownConversations", what: "a call that was given up gets nothing but completions",
+		file: "host/session/sessions.go",
+		old:  "session.state.reason != EndedGone)",
+		new:  "true)",
+	},
+	{
 		rule: "R10a", pkg: engine, test: "TestR10a_Reject", what: "the setting reject does nothing",
 		file: "host/session/sessions.go",
 		old:  "case first.Kind != SessionStart && s.config.RejectUnknown:",
