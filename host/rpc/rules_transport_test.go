@@ -298,3 +298,41 @@ func TestR63_Logs(t *testing.T) {
 		t.Logf("the log:\n%s", got)
 	}
 }
+
+// TestR63_RefusedRPCs: the log names an RPC that was refused, and not each that
+// the caller breaks off.
+func TestR63_RefusedRPCs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &lockedLog{}
+		r := perform(t, &puppet{react: answering(done)}, session.Config{Log: hclog.New(&hclog.LoggerOptions{Output: log})})
+		r.begin(t, "call-1")
+		listen := func(tracking string) (stream mediav1.VoiceVirtualAgent_ProcessCallerInputClient, breakOff func()) {
+			ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), "trackingid", tracking))
+			st, err := mediav1.NewVoiceVirtualAgentClient(r.conn).ProcessCallerInput(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := st.Send(sound("call-1", []byte{0xff})); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			return st, cancel
+		}
+		for range 20 {
+			_, breakOff := listen("broken-off")
+			breakOff()
+			synctest.Wait()
+		}
+		st, breakOff := listen("refused")
+		defer breakOff()
+		if err := st.Send(sound("call-2", []byte{0xff})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(st); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("a request of another call got %v", err)
+		}
+		if got := log.String(); strings.Count(got, "RPC refused") != 1 || !strings.Contains(got, "trackingid=refused") {
+			t.Errorf("the log has more, or other, than the RPC that was refused:\n%s", got)
+		}
+	})
+}

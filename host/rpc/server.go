@@ -134,17 +134,17 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 	ctx := st.Context()
 	first, err := st.Recv()
 	if err != nil {
-		return v.refuse(first, receiveError(err))
+		return v.refuse(ctx, first, receiveError(err))
 	}
 	request, err := fromRequest(first)
 	if err != nil {
-		return v.refuse(first, err)
+		return v.refuse(ctx, first, err)
 	}
 	request.Tracking = trackingID(ctx)
 	ticket := ctx.Value(ticketKey{}).(*session.Ticket)
 	rpc, err := v.sessions.Join(ctx, ticket, request)
 	if err != nil {
-		return v.refuse(first, err)
+		return v.refuse(ctx, first, err)
 	}
 	go receive(st, rpc) // ends when this handler has returned: gRPC then fails Recv
 	for r := range rpc.Responses(ctx) {
@@ -153,7 +153,7 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 		}
 	}
 	if err := rpc.Err(); err != nil {
-		return v.refuse(first, err)
+		return v.refuse(ctx, first, err)
 	}
 	return nil
 }
@@ -169,11 +169,13 @@ func trackingID(ctx context.Context) string {
 
 // refuse says in the log why an RPC ends with an error, and in fewer words to
 // the caller.
-func (v *virtualAgent) refuse(first *mediav1.VoiceVARequest, err error) error {
-	if !errors.Is(err, context.Canceled) { // the caller's own doing
-		v.log.Warn("RPC refused", "conversation", first.GetConversationId(), "org", first.GetCustomerOrgId(), "error", err)
+func (v *virtualAgent) refuse(ctx context.Context, first *mediav1.VoiceVARequest, err error) error {
+	refusal := toStatus(err)
+	if status.Code(refusal) != codes.Canceled { // the caller's own doing
+		v.log.Warn("RPC refused", "conversation", first.GetConversationId(), "org", first.GetCustomerOrgId(),
+			"trackingid", trackingID(ctx), "error", err)
 	}
-	return toStatus(err)
+	return refusal
 }
 
 // receive feeds the session until no more requests come.

@@ -142,6 +142,18 @@ var transportRows = []row{
 		new:  `"rpc", int(rpc.id))`,
 	},
 	{
+		rule: "R63", pkg: wire, test: "TestR63_RefusedRPCs", what: "an RPC that is refused has no tracking id",
+		file: "host/rpc/server.go",
+		old:  "\"trackingid\", trackingID(ctx), \"error\", err)",
+		new:  "\"error\", err)",
+	},
+	{
+		rule: "R63", pkg: wire, test: "TestR63_RefusedRPCs", what: "every RPC that breaks off is logged as refused",
+		file: "host/rpc/server.go",
+		old:  "if status.Code(refusal) != codes.Canceled {",
+		new:  "if !errors.Is(err, context.Canceled) {",
+	},
+	{
 		rule: "R63", pkg: wire, test: "TestR63_Logs", what: "keys are logged",
 		file: "host/session/session.go",
 		old:  `"rpc", int(rpc.id), "trackingid", first.Tracking)`,
