@@ -105,7 +105,9 @@ func TestR48_HangUp(t *testing.T) {
 		for id, before := range sent {
 			c.wantDone(id, before)
 		}
-		c.say(2, 9, 100, true) // whatever the bot still does
+		for _, a := range c.acts(input{kind: commanded, command: Command{Turn: 2, Body: Done{}}}) {
+			t.Errorf("the bot could not know, but: %+v", a)
+		}
 		c.wantDone(rpc, sent[rpc])
 	}
 	for _, state := range hangUps {
@@ -236,10 +238,18 @@ func TestR50_AfterTheEnd(t *testing.T) {
 			c.command(2, 0, Leave{Event: event})
 			c.wantDone(3, "")
 			before := c.shape(2)
-			c.say(2, 5, 500, true)
-			c.say(0, 6, 500, true)
-			c.command(2, 0, Done{})
-			c.command(0, 0, Leave{Event: EndSession})
+			notes := 0
+			for _, body := range []CommandBody{Done{}, StartPrompt{}, PromptAudio{Data: make([]byte, 4000)}, Leave{Event: EndSession}} {
+				for _, a := range c.acts(input{kind: commanded, command: Command{Turn: 2, Prompt: 5, Body: body}}) {
+					if a.kind != note {
+						t.Errorf("%T after the end did %+v", body, a)
+					}
+					notes++
+				}
+			}
+			if c.s.dropped != 4 || c.s.unplayed != 4000 || notes != 1 {
+				t.Errorf("%d commands dropped, %d bytes unplayed, %d notes: want 4, 4000 and 1", c.s.dropped, c.s.unplayed, notes)
+			}
 			c.wantDone(2, before)
 			c.step(input{kind: opened, rpc: 4, stamp: 4})
 			c.wantDone(4, "")

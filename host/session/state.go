@@ -198,7 +198,7 @@ func (s *state) step(now time.Duration, in input) []action {
 		s.expire(now)
 	}
 	if s.phase == dead { // perhaps since just now
-		return s.afterlife(in)
+		return s.afterlife(now, in)
 	}
 	switch in.kind {
 	case opened:
@@ -280,10 +280,14 @@ func (s *state) patience() time.Duration {
 	}
 }
 
-// afterlife completes whatever still comes: none of it is an error.
-func (s *state) afterlife(in input) []action {
-	if in.kind == opened {
+// afterlife completes whatever still comes: none of it is an error. A bot that
+// goes on after it has ended its part is worth a line; others could not know.
+func (s *state) afterlife(now time.Duration, in input) []action {
+	switch {
+	case in.kind == opened:
 		s.act(action{kind: complete, rpc: in.rpc})
+	case in.kind == commanded && s.reason == EndedByBot:
+		s.drop(now, in.command)
 	}
 	return s.outgoing
 }

@@ -77,8 +77,20 @@ var endRows = []row{
 	{
 		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "RPCs after the end are left open",
 		file: "host/session/state.go",
-		old:  "if in.kind == opened {\n",
-		new:  "if false {\n",
+		old:  "case in.kind == opened:\n",
+		new:  "case false:\n",
+	},
+	{
+		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "nobody learns that the bot went on",
+		file: "host/session/state.go",
+		old:  "case in.kind == commanded && s.reason == EndedByBot:",
+		new:  "case false:",
+	},
+	{
+		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "the log blames the bot for what it could not know",
+		file: "host/session/state.go",
+		old:  "case in.kind == commanded && s.reason == EndedByBot:",
+		new:  "case in.kind == commanded:",
 	},
 	{
 		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the custom event is a transfer",
