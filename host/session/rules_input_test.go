@@ -200,6 +200,23 @@ func TestR31_NothingAfterFinal(t *testing.T) {
 		c.halfClose(2)
 		c.wantDone(2, "CHUNK(4000) FINAL") // behind prompts stands a FINAL
 	})
+	for name, settings := range map[string]func(*Settings){
+		"END_OF_INPUT at silence":    asIs,
+		"END_OF_INPUT at the answer": func(s *Settings) { s.EndOfInput = WithAnswer },
+	} {
+		t.Run("or for the end of what the caller says, "+name, func(t *testing.T) {
+			c := greetedWith(t, Traits{}, settings)
+			c.listen(2)
+			c.hears(2, append(quiet(300), voice(400)...))
+			c.say(0, 2, 5000, false)
+			c.hears(2, voice(400))
+			c.wantOpen(2, "START")
+			c.hears(2, quiet(1000))
+			c.say(2, 3, 100, true)
+			c.command(2, 0, Done{})
+			c.wantDone(2, "START END CHUNK(40000) CHUNK(800) FINAL")
+		})
+	}
 	t.Run("or for the next answer", func(t *testing.T) {
 		c := greetedWith(t, Traits{}, inWAV)
 		c.say(0, 2, 500, true)

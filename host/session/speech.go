@@ -135,7 +135,7 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 		return
 	}
 	r.heard = true
-	if s.greeting == 0 {
+	if s.greeting == 0 && s.turn == nil { // else it is part of the answer, behind END_OF_INPUT
 		s.flushWaiting(rpc)
 	}
 	if s.protected(now) {

@@ -159,6 +159,12 @@ var answerRows = []row{
 		new:  "s.unplay(now, r.cost)",
 	},
 	{
+		rule: "R31", pkg: engine, test: "TestR31_NothingAfterFinal", what: "words of no turn are said over the caller's",
+		file: "host/session/speech.go",
+		old:  "if s.greeting == 0 && s.turn == nil {",
+		new:  "if s.greeting == 0 {",
+	},
+	{
 		rule: "R31", pkg: engine, test: "TestR31_NothingAfterFinal", what: "late commands fill the log",
 		file: "host/session/state.go",
 		old:  "if !s.noted[what] {",
