@@ -73,8 +73,9 @@ func (s *state) fallBack(now time.Duration, reason, why string) {
 	s.act(action{kind: note, note: "the fallback takes the call", detail: why})
 	s.detail = why
 	rpc := s.speakingRPC()
-	s.tellEndOfInput()
 	if s.turn != nil {
+		s.turn.untold = s.turn.untold || s.turn.inputOpen // the caller is cut off
+		s.tellEndOfInput()
 		s.releaseTurn(now, Failed)
 	}
 	s.dismiss(now, EndedFailed, why)

@@ -68,6 +68,13 @@ func TestR51_TheBotFails(t *testing.T) {
 			t.Errorf("Webex was told %+v", last)
 		}
 	})
+	t.Run("in the middle of what the caller says, behind END_OF_INPUT", func(t *testing.T) {
+		c := greetedWith(t, Traits{}, func(s *Settings) { s.Fallback.Prompt = make([]byte, 1600) })
+		c.listen(2)
+		c.hears(2, append(quiet(300), voice(400)...))
+		c.step(input{kind: lost, err: ErrAgentUnavailable})
+		c.wantDone(2, "START END CHUNK(1600) FINAL+TRANSFER")
+	})
 	t.Run("unless there is a prompt, the caller hears one of the host's", func(t *testing.T) {
 		if n := len(DefaultSettings().Fallback.Prompt); n < 8000 {
 			t.Errorf("the default has %d bytes", n)

@@ -117,6 +117,12 @@ var endRows = []row{
 		new:  "_ = e",
 	},
 	{
+		rule: "R51", pkg: engine, test: "TestR51_TheBotFails", what: "the fallback's prompt goes out before END_OF_INPUT",
+		file: "host/session/ending.go",
+		old:  "s.turn.untold = s.turn.untold || s.turn.inputOpen",
+		new:  "_ = 0",
+	},
+	{
 		rule: "R51", pkg: wire, test: "TestR51_FallbackStatus", what: "the error is another one on the wire",
 		file: "host/rpc/server.go",
 		old:  "{session.ErrBotFailed, codes.Internal},",
