@@ -43,7 +43,7 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 	case DTMFStart:
 		s.dtmfStart(now, rpc, r)
 	case DTMF:
-		s.dtmf(now, rpc, q.Digits)
+		s.dtmf(now, rpc, r, q.Digits)
 	case Silence:
 		s.noInput(now, rpc, r)
 	case CustomInput:
@@ -167,7 +167,11 @@ func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 	}
 }
 
-func (s *state) dtmf(now time.Duration, rpc rpcID, digits string) {
+func (s *state) dtmf(now time.Duration, rpc rpcID, r *rpcState, digits string) {
+	if digits == "" { // another way to say NO_INPUT
+		s.noInput(now, rpc, r)
+		return
+	}
 	if s.told.Terminator != 0 {
 		digits = strings.TrimSuffix(digits, string(s.told.Terminator))
 	}

@@ -191,6 +191,16 @@ func TestR40_OneSilenceCountsOnce(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the host is first, and Webex reports it as an entry of nothing", func(t *testing.T) {
+		c := silent(t, asIs)
+		c.wait(9500 * time.Millisecond)
+		c.keys(4, "")
+		c.wantDone(4, "FINAL")
+		c.wantOpen(3, "") // the bot's answer is not given up for it
+		if count[NoInput](c) != 1 {
+			t.Errorf("it was counted %d times", count[NoInput](c))
+		}
+	})
 	t.Run("the bot has answered it meanwhile", func(t *testing.T) {
 		c := silent(t, asIs)
 		c.wait(9500 * time.Millisecond)

@@ -53,8 +53,8 @@ var inputRows = []row{
 	{
 		rule: "R38", pkg: engine, test: "TestR38_NoInput", what: "the bot is not told of silence",
 		file: "host/session/input.go",
-		old:  "s.noInput(now, rpc, r)",
-		new:  "s.final(rpc)",
+		old:  "case Silence:\n\t\ts.noInput(now, rpc, r)",
+		new:  "case Silence:\n\t\ts.final(rpc)",
 	},
 	{
 		rule: "R38", pkg: engine, test: "TestR38_NoInput", what: "silences are not counted",
@@ -91,6 +91,12 @@ var inputRows = []row{
 		file: "host/session/noinput.go",
 		old:  "return s.counted > 0 && now-s.counted < s.NoInputBackstop",
 		new:  "return false",
+	},
+	{
+		rule: "R40", pkg: engine, test: "TestR40_OneSilenceCountsOnce", what: "an entry of nothing is another silence",
+		file: "host/session/input.go",
+		old:  "\t\ts.noInput(now, rpc, r)\n\t\treturn\n",
+		new:  "\t\ts.silence(now, rpc, false)\n\t\treturn\n",
 	},
 	{
 		rule: "R40", pkg: engine, test: "TestR40_WordsAfterACountedSilence", what: "the host does not listen on after it has counted a silence",
