@@ -221,7 +221,6 @@ func oneTooMany(t *testing.T) {
 	r := perform(t, &puppet{react: answering(done)}, session.Config{})
 	r.begin(t, "c1")
 	ended := make(chan error, 33)
-	var open []interface{ CloseSend() error }
 	for range 33 {
 		st, err := mediav1.NewVoiceVirtualAgentClient(r.conn).ProcessCallerInput(t.Context())
 		if err != nil {
@@ -230,7 +229,6 @@ func oneTooMany(t *testing.T) {
 		if err := st.Send(sound("c1", []byte{0xff})); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
-		open = append(open, st)
 		go func() {
 			_, err := collect(st)
 			ended <- err
@@ -243,8 +241,8 @@ func oneTooMany(t *testing.T) {
 	if err := <-ended; status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "32") {
 		t.Errorf("it got %v, want %v", err, codes.ResourceExhausted)
 	}
-	for _, st := range open {
-		st.CloseSend()
+	if _, err := r.exchange(t, event("c1", mediav1.EventInput_SESSION_END)); err != nil {
+		t.Errorf("the hang-up got %v", err)
 	}
 	for range 32 {
 		if err := <-ended; err != nil {

@@ -123,6 +123,12 @@ func (s *state) end(now time.Duration, reason EndReason, detail string) {
 	s.act(action{kind: over})
 }
 
+// mayReturn says that more may come of a call that is over: it was only given up,
+// or the fallback left it to the flow.
+func (s *state) mayReturn() bool {
+	return s.reason == EndedGone || s.reason == EndedFailed && s.Fallback.Action == FallbackCustom
+}
+
 // shutDown ends a call that outlived the host's patience.
 func (s *state) shutDown(now time.Duration) {
 	s.dropAudio(now, 0)

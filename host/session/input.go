@@ -85,7 +85,7 @@ func (s *state) awaitGreeting(now time.Duration, rpc rpcID) {
 func (s *state) greet(now time.Duration) {
 	rpc := s.greeting
 	s.greeting, s.due.greet = 0, never
-	if s.rpc(rpc) == nil {
+	if s.ungreeted = s.rpc(rpc) == nil; s.ungreeted {
 		return
 	}
 	if s.leaving != nil {
@@ -103,7 +103,7 @@ func (s *state) greet(now time.Duration) {
 
 // startAgain answers a SESSION_START of a call that is already known.
 func (s *state) startAgain(now time.Duration, rpc rpcID, q *Request) {
-	if s.phase != away && s.leaving == nil {
+	if s.phase != away && s.leaving == nil && !s.ungreeted {
 		if !s.answering(rpc) && rpc != s.greeting {
 			s.final(rpc)
 		}
@@ -143,6 +143,9 @@ func (s *state) gone(now time.Duration, rpc rpcID, err error) {
 	}
 	s.forget(rpc, err)
 	s.cancelled = true
+	if rpc == s.greeting {
+		s.greet(now)
+	}
 	if s.answering(rpc) {
 		s.play.allowBargeIn(s.turn.id) // whether it goes on to play, nobody knows
 		s.closeTurn(now, Interrupted, Response{})

@@ -207,6 +207,28 @@ func TestR49_CustomEvents(t *testing.T) {
 			t.Errorf("it came back to %+v, over %t", last, c.over)
 		}
 	})
+	t.Run("the fallback sends one, and it comes back to a new call of the bot", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			settings := DefaultSettings()
+			settings.Fallback.Action = FallbackCustom
+			fails := true
+			l := start(t, Config{Calls: &settings}, func(sink Sink, e Event) {
+				if _, started := e.Body.(Started); started && fails {
+					sink.Command(Command{Body: GiveUp{}})
+					fails = false
+					return
+				}
+				repeat(sink, e)
+			})
+			if got := l.exchange("c1", Request{Kind: SessionStart}); got.responses[len(got.responses)-1].Event != CustomOutput {
+				t.Fatalf("the fallback did %+v", got)
+			}
+			got := l.exchange("c1", Request{Kind: CustomInput, Name: "back"})
+			if got.err != nil || len(got.responses) == 0 || l.count("Open") != 2 || l.count("CustomEvent") != 1 {
+				t.Errorf("it came back to %+v, %d calls and %d custom events", got, l.count("Open"), l.count("CustomEvent"))
+			}
+		})
+	})
 	t.Run("it does not come back", func(t *testing.T) {
 		c := away(t)
 		c.wait(58 * time.Second)

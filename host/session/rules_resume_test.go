@@ -70,6 +70,27 @@ func TestR10_StartedTwice(t *testing.T) {
 			}
 		})
 	}
+	t.Run("because the first broke off", func(t *testing.T) {
+		c := newCall(t, Traits{})
+		c.open(1, Request{Kind: SessionStart})
+		c.step(input{kind: gone, rpc: 1})
+		c.open(2, Request{Kind: SessionStart})
+		c.halfClose(2)
+		if count[Started](c) != 1 || !turnBy(c, ByStart) {
+			t.Errorf("the bot is not to greet: %+v", c.events)
+		}
+		c.say(1, 1, 100, true)
+		c.command(1, 0, Done{})
+		c.wantDone(2, "CHUNK(800) FINAL")
+	})
+	t.Run("because the first broke off, and other input came since", func(t *testing.T) {
+		c := newCall(t, Traits{})
+		c.open(1, Request{Kind: SessionStart})
+		c.step(input{kind: gone, rpc: 1})
+		c.command(c.keys(2, "1"), 0, Done{})
+		c.open(3, Request{Kind: SessionStart})
+		c.wantDone(3, "FINAL")
+	})
 	t.Run("on the RPC of the first", func(t *testing.T) {
 		c := newCall(t, Traits{})
 		c.open(1, Request{Kind: SessionStart})

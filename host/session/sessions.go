@@ -191,7 +191,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	rpc := session.join(t, first)
 	s.running.Go(func() {
 		session.run()
-		s.remove(first.Key, session.state.reason != EndedGone) // one that was given up may still come back
+		s.remove(first.Key, !session.state.mayReturn())
 		close(session.removed)
 	})
 	return rpc, nil
@@ -213,7 +213,7 @@ func (s *Sessions) enter(ctx context.Context, e *entry, t *Ticket, first *Reques
 	if err := e.session.accepts(first); err != nil {
 		return nil, err
 	}
-	if e.session.open.Load() >= maxRPCs {
+	if e.session.open.Load() >= maxRPCs && first.Kind != SessionEnd {
 		return nil, fmt.Errorf("%w: %d: half-close those that are done", ErrTooManyRPCs, maxRPCs)
 	}
 	rpc := e.session.join(t, first)

@@ -141,6 +141,7 @@ type state struct {
 	rpcs      []*rpcState // the open ones, in the order in which they joined
 	newest    uint64      // highest stamp begun
 	greeting  rpcID       // RPC of a SESSION_START that was not half-closed yet; 0 for none
+	ungreeted bool        // that RPC broke off before the bot could greet
 	cancelled bool        // the last RPC to end was cancelled
 	due       deadlines
 

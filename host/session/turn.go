@@ -18,7 +18,7 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 	s.turns++
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
 	s.rpc(rpc).taken = true
-	s.silences = 0
+	s.silences, s.ungreeted = 0, false
 	if cause != BySpeech {
 		s.speech.reset()
 		s.flushWaiting(rpc)

@@ -89,7 +89,7 @@ var callRows = []row{
 	{
 		rule: "R10", pkg: engine, test: "TestR10_StartedTwice", what: "a second start is a return of the flow",
 		file: "host/session/input.go",
-		old:  "if s.phase != away && s.leaving == nil {\n",
+		old:  "if s.phase != away && s.leaving == nil && !s.ungreeted {\n",
 		new:  "if s.phase == unborn {\n",
 	},
 	{
@@ -107,7 +107,7 @@ var callRows = []row{
 	{
 		rule: "R10a", pkg: engine, test: "TestR10a_UnknownConversations", what: "a call that was given up gets nothing but completions",
 		file: "host/session/sessions.go",
-		old:  "session.state.reason != EndedGone)",
+		old:  "!session.state.mayReturn())",
 		new:  "true)",
 	},
 	{
