@@ -59,15 +59,20 @@ func (c *call) place(step Step) string {
 // ask holds the server against the current step and reports whether it was
 // decided.
 func (c *call) ask() bool {
-	step := c.script.current()
+	s, step := &c.script, c.script.current()
+	if s.settled < 0 { // it may yet come with what was under way when the step began
+		if s.since = c.now(); c.phase == away || !c.awaited() {
+			s.settled = s.since
+		}
+	}
 	patience := c.opt.Limits.Complete + step.check.takes()
-	look := c.look(c.now()-c.script.since >= patience)
+	look := c.look(c.now()-s.since >= patience)
 	met, decided, why := step.check.look(look)
 	if !decided {
 		return false
 	}
-	if c.script.next(); !c.judge(step, met, why) {
-		c.script.steps = nil
+	if s.next(); !c.judge(step, met, why) {
+		s.steps = nil
 		c.leave(c.phase == talking || c.opt.EndAfterFinish)
 	}
 	return true

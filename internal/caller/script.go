@@ -139,17 +139,23 @@ func (c *call) pressNext(step Step) bool {
 	return s.pressed == len(step.digits)
 }
 
-// answered reports that nothing said or pressed awaits an answer, that all
-// prompts have been played and that the caller has taken a moment to think.
+// awaited reports whether anything said or pressed awaits an answer, or a prompt
+// plays.
+func (c *call) awaited() bool {
+	if c.answering() != nil || c.player.busy() || c.keys.collecting {
+		return true
+	}
+	if r := c.listen; r != nil {
+		return r.heard || r.began
+	}
+	return c.mode != mediav1.VoiceVAInputMode_INPUT_EVENT_DTMF
+}
+
+// answered reports that nothing is awaited and that the caller has taken a moment
+// to think.
 func (c *call) answered() bool {
 	s := &c.script
-	waits := c.answering() != nil || c.player.busy() || c.keys.collecting
-	if r := c.listen; r == nil {
-		waits = waits || c.mode != mediav1.VoiceVAInputMode_INPUT_EVENT_DTMF
-	} else {
-		waits = waits || r.heard || r.began
-	}
-	if waits {
+	if c.awaited() {
 		s.settled = -1
 	} else if s.settled < 0 {
 		s.settled = c.now()
