@@ -83,5 +83,6 @@
 //
 // A load run prints one object instead: kind load, calls, ok, failed,
 // first_audio_p50_ms, first_audio_p99_ms, broken (calls by rule), failures
-// (calls by reason).
+// (calls by reason: why the call was not played to its end, an expectation that
+// was not met, why the script was skipped).
 package caller

@@ -34,7 +34,7 @@ type LoadOptions struct {
 type Summary struct {
 	Calls, OK  int
 	Broken     map[string]int // calls by number of the rule they broke
-	Failures   map[string]int // calls by the reason that kept them from their end
+	Failures   map[string]int // calls by what was not well with them beside that
 	FirstAudio []time.Duration
 }
 
@@ -141,7 +141,7 @@ func (l *load) count(r *Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sum.Calls++
-	if r.OK() {
+	if r.OK() && r.Skipped == "" {
 		l.sum.OK++
 	}
 	for _, rule := range r.Verdict.rules(Broken) {
@@ -149,6 +149,12 @@ func (l *load) count(r *Result) {
 	}
 	if r.Failure != nil {
 		l.sum.Failures[r.Failure.Error()]++
+	}
+	for _, u := range r.Unmet {
+		l.sum.Failures[strings.TrimSpace(u.Where+" not met: "+u.Step)]++ // what came instead differs from call to call
+	}
+	if r.Skipped != "" {
+		l.sum.Failures["skipped: "+r.Skipped]++
 	}
 	l.sum.FirstAudio = append(l.sum.FirstAudio, r.FirstAudio...)
 }

@@ -163,6 +163,28 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadOfScripts holds that a script is not well in a load that would not be
+// alone, and that the summary says why.
+func TestLoadOfScripts(t *testing.T) {
+	for script, want := range map[string]string{
+		"steps: [expect: {answer: wav}, expect: {answer: chunks}]": "failed 3 calls: test.yaml:1 not met: expect an answer as WAV\n",
+		"steps: [need: {answer: wav}, say: hello]":                 "failed 3 calls: skipped: test.yaml:1 needs an answer as WAV: the answer came in chunks\n",
+	} {
+		o := scripted(t, script)
+		synctest.Test(t, func(t *testing.T) {
+			o.Addr, o.Dial = "passthrough:///server", dial(t, &server{})
+			sum, err := Load(t.Context(), LoadOptions{Calls: 3, Call: o})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			if err := sum.Print(&b); err != nil || sum.AllOK() || sum.OK != 0 || !strings.HasSuffix(b.String(), " answers\n"+want) {
+				t.Errorf("%s: %d ok, printed %q, %v, want %q at its end", script, sum.OK, b.String(), err, want)
+			}
+		})
+	}
+}
+
 // TestLoadOfNothing refuses runs that make no sense.
 func TestLoadOfNothing(t *testing.T) {
 	for _, o := range []LoadOptions{{}, {Calls: MaxCalls + 1}, {Calls: 1, Rate: -1}, {Calls: 1, Duration: -1}, {Calls: 1, Call: Options{FrameMillis: 1}}} {
