@@ -34,6 +34,7 @@ func TestKeptRules(t *testing.T) {
 		kept   string // among others
 	}{
 		{"spoken", &server{}, spoken, "R2 R3 R8 R9 R12 R15 R16 R17 R20 R22 R25 R26 R27 R29 R31 R48 R54 R56"},
+		{"configuration beside the first prompt", &server{answer: hello[:1600], tweak: configuresEarly}, spoken, "R26 R27"},
 		{"spoken with barge-in", &server{bargeIn: true}, spoken, "R15 R16 R22"},
 		{"wav", &server{wav: true}, spoken, "R20 R21 R23"},
 		{"keys", &server{}, pressed, "R33 R48"},
@@ -61,6 +62,18 @@ func TestKeptRules(t *testing.T) {
 			})
 		})
 	}
+}
+
+// configuresEarly moves what an answer says of the next input from its FINAL to
+// its chunks.
+func configuresEarly(_ string, m *out) []*out {
+	switch {
+	case m.GetInputMode() != 0:
+		m.InputMode, m.InputHandlingConfig = 0, nil
+	case m.GetResponseType() == mediav1.VoiceVAResponse_CHUNK:
+		m.InputMode, m.InputHandlingConfig = mediav1.VoiceVAInputMode_INPUT_VOICE, config(20, 3000, 0)
+	}
+	return []*out{m}
 }
 
 // on rewrites the messages of one role.
@@ -139,6 +152,15 @@ func brokenAnswers() []broken {
 		}))}},
 		{"R25", "text beside audio", spoken, &server{tweak: on("answer chunk", edit(func(m *out) { m.Prompts[0].Text = "hi" }))}},
 		{"R26", "no input mode", spoken, &server{tweak: on("answer final", edit(func(m *out) { m.InputMode = 0 }))}},
+		{"R27", "input configuration beside START_OF_INPUT alone", spoken, &server{tweak: func(role string, m *out) []*out {
+			switch role {
+			case "start":
+				m.InputHandlingConfig = config(20, 3000, 0)
+			case "answer final":
+				m.InputHandlingConfig = nil
+			}
+			return []*out{m}
+		}}},
 		{"R27", "no input configuration", spoken, &server{tweak: on("greeting final", edit(func(m *out) { m.InputHandlingConfig = nil }))}},
 	}
 }

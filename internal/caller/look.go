@@ -255,12 +255,11 @@ func (i *InputCheck) look(s sight, r *rpcLog) (met, decided bool, why string) {
 	if r.final == nil {
 		return false, s.complete(r), "the answer did not end with FINAL"
 	}
-	got := r.final.Input
+	next := r.nextInput()
+	mode, got := next.InputMode, next.Input
 	if got == nil {
 		got = &Input{}
 	}
-	mode := r.final.InputMode
-	why = ""
 	switch {
 	case i.Mode != "" && !slices.Contains(inputModes[i.Mode].wire, mode):
 		why = fmt.Sprintf("input_mode is %q", mode)

@@ -134,13 +134,13 @@ func (w *wire) eachAnswer(check func(r *rpcLog, final got)) {
 
 func checkInputMode(w *wire, f *report) {
 	w.eachAnswer(func(r *rpcLog, final got) {
-		f.expect(final.InputMode != "", r.n, final.at, "want input_mode in the FINAL of an answer, it is unset")
+		f.expect(r.nextInput().InputMode != "", r.n, final.at, "want input_mode in an answer, it is unset")
 	})
 }
 
 func checkInputConfig(w *wire, f *report) {
 	w.eachAnswer(func(r *rpcLog, final got) {
-		f.expect(final.Config, r.n, final.at, "want input_handling_config in the FINAL of an answer, it is unset")
+		f.expect(r.nextInput().Config, r.n, final.at, "want input_handling_config in an answer, it is unset")
 	})
 }
 

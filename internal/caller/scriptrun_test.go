@@ -162,6 +162,7 @@ func TestExpect(t *testing.T) {
 		{"wav", "say: hello, expect: {answer: wav}", &server{}, "the answer came in chunks"},
 		{"none", "send: {event: SESSION_START}, expect: {answer: none}", &server{}, ""},
 		{"input", "expect: {input: {mode: dtmf, dtmf_length: 4, terminator: '#', inter_digit: 3s, no_input: 5s}}", menu, ""},
+		{"input beside a prompt", "say: hello, expect: {input: {mode: voice, dtmf_length: 20}}", &server{tweak: configuresEarly}, ""},
 		{"any voice", "expect: {input: {mode: any_voice}}", &server{}, ""},
 		{"no voice", "expect: {input: {mode: any_voice}}", menu, "an answer that asks for voice: input_mode is"},
 		{"nothing to cancel", "cancel: answer, silence: 1s, expect: {no_event: NO_INPUT}", &server{}, ""},

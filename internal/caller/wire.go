@@ -222,6 +222,23 @@ func (r *rpcLog) prompts() (with []got) {
 	return with
 }
 
+// nextInput is what the answer says of the next input, in its FINAL or beside a
+// prompt before. What comes with START_OF_INPUT is not of the answer.
+func (r *rpcLog) nextInput() (next Response) {
+	for _, g := range r.responses {
+		if len(g.Prompts) == 0 && !g.final() {
+			continue
+		}
+		if g.InputMode != "" {
+			next.InputMode = g.InputMode
+		}
+		if g.Config {
+			next.Config, next.Input = true, g.Input
+		}
+	}
+	return next
+}
+
 // mode says whether audio came in CHUNK messages, or in a FINAL alone.
 func (r *rpcLog) mode() (chunked, wav bool) {
 	for _, g := range r.responses {
