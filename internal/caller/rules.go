@@ -49,7 +49,7 @@ var rules = []rule{
 	{"R40", "no reprompt while a prompt still plays", checkEarlyReprompt},
 	{"R41", "prompts before the end of the call do not ask for barge-in", checkTerminalBargeIn},
 	{"R42", "an interrupted answer ends soon", checkInterrupted},
-	{"R46", "no input configuration beside a terminal event", checkTerminalConfig},
+	{"R46", "no input configuration beside TRANSFER_TO_AGENT and SESSION_END", checkTerminalConfig},
 	{"R47", "a terminal event comes with FINAL", checkTerminalFinal},
 	{"R48", "SESSION_END is completed", checkSessionEnd},
 	{"R49", "a flow that comes back is welcomed", checkReturn},

@@ -111,6 +111,9 @@ func TestKeptRulesOfScripts(t *testing.T) {
 		{"{caller: {dtmf_start: none}, steps: [wait: greeting, press: '12', wait: answer]}", &server{}, "R35"},
 		{"{caller: {keep_terminator: true}, steps: [wait: greeting, press: '12#', wait: answer]}", &server{}, "R36 R37"},
 		{"steps: [wait: greeting, press: '7#', wait: answer, send: {event: CUSTOM_EVENT}, wait: answer, say: hello, wait: answer]", &server{}, "R49 R50 R30 R15"},
+		{"steps: [wait: greeting, press: '7#', wait: answer, send: {event: CUSTOM_EVENT}, wait: answer]", &server{tweak: on("terminal", edit(func(m *out) {
+			m.InputMode, m.InputHandlingConfig = mediav1.VoiceVAInputMode_INPUT_VOICE, config(20, 3000, 0)
+		}))}, "R47 R49"},
 		{"steps: [wait: greeting, press: '7#', wait: answer, silence: 2s, send: {event: SESSION_START}, wait: answer]", &server{}, "R49"},
 		{"steps: [wait: greeting, silence: 1s, cancel: listening, say: hello, wait: answer]", &server{}, "R52"},
 		{"steps: [wait: greeting, silence: 2s]", &server{serve: repromptsAfter(30)}, "R40"},
