@@ -114,6 +114,9 @@ func (c *call) do() bool {
 	case actBargeIn:
 		return c.bargeIn(step)
 	case actSend:
+		if c.opt.Start == WithSessionStart && !c.rpcs[0].closed {
+			return false // Webex has half-closed SESSION_START before the flow can want anything
+		}
 		c.sendEvent(step)
 		return true
 	case actCancel:

@@ -219,6 +219,16 @@ func TestNeed(t *testing.T) {
 	})
 }
 
+// TestSendAtOnce holds that an event of the flow waits for the half-close of
+// SESSION_START; a server that answers at the event would seem to greet too early.
+func TestSendAtOnce(t *testing.T) {
+	inBubble(t, &server{}, scripted(t, "steps: [send: {event: NO_INPUT}, wait: answer]"), func(t *testing.T, r *Result) {
+		if closed, sent := find(r, HalfClosed)[0], find(r, SentEvent)[1]; closed.RPC != 1 || sent.Event != eventNoInput || sent.At < closed.At || !r.OK() {
+			t.Errorf("%s at %v, half-close of rpc %d at %v, want that of SESSION_START first", sent.Event, sent.At, closed.RPC, closed.At)
+		}
+	})
+}
+
 // TestMaxSpeech holds that Webex ends an utterance that is longer than the
 // server said it takes.
 func TestMaxSpeech(t *testing.T) {
