@@ -182,6 +182,7 @@ func TestExpect(t *testing.T) {
 		{"long way to the end", "press: '0#', expect: {ends: transfer}", &server{tweak: on("goodbye chunk", late(6*time.Second))}, ""},
 		{"no way to the end", "press: '1#', expect: {ends: transfer}", &server{timers: config(20, 3000, 4000)}, ": expect TRANSFER_TO_AGENT: the call went on"},
 		{"nothing while the flow is elsewhere", "press: '7#', wait: answer, expect: {event: NO_MATCH}, send: {event: CUSTOM_EVENT}, wait: answer", &server{}, ": expect NO_MATCH: it did not come"},
+		{"not cut by a key", "say: hello, expect: {prompt: {barge_in: false}}, press: '1', expect: {playback: whole}", &server{answer: long}, ""},
 		{"not cut", "say: hello, barge_in: {after: 2s, say: hello}, expect: {playback: cut}", &server{answer: long},
 			"interrupt a prompt after 2s: no prompt that may be interrupted played for 2s"},
 		{"kept from it", "press: '0#', wait: answer, say: hello", &server{}, "the server has ended the call with TRANSFER_TO_AGENT"},
