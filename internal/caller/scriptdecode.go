@@ -28,14 +28,14 @@ func (d *scriptDecoder) bad(n *yaml.Node, format string, args ...any) error {
 	return &ScriptError{d.file, n.Line, fmt.Sprintf(format, args...)}
 }
 
-func (d *scriptDecoder) into(n *yaml.Node, target any) error {
-	return d.value(n, reflect.ValueOf(target).Elem(), "", "")
+func (d *scriptDecoder) into(n *yaml.Node, target any, key string) error {
+	return d.value(n, reflect.ValueOf(target).Elem(), key, "")
 }
 
 // value fills v, which is the value of a key.
 func (d *scriptDecoder) value(n *yaml.Node, v reflect.Value, key string, tag reflect.StructTag) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return d.bad(n, "%s: anchors and aliases are not known to scripts; write it out", key)
+		return d.bad(n, "%sanchors and aliases are not known to scripts; write it out", prefix(key))
 	}
 	switch v.Interface().(type) {
 	case Clips:

@@ -140,7 +140,7 @@ func ParseScript(file string, text []byte, set map[string]string) (*Script, erro
 	d := &scriptDecoder{file: file}
 	s := &Script{File: file}
 	if vars := child(root, "vars"); vars != nil {
-		if err := d.into(vars, &s.Vars); err != nil {
+		if err := d.into(vars, &s.Vars, "vars"); err != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +154,7 @@ func ParseScript(file string, text []byte, set map[string]string) (*Script, erro
 	}
 	d.vars = s.Vars
 	vars := maps.Clone(s.Vars)
-	if err := d.into(root, s); err != nil {
+	if err := d.into(root, s, ""); err != nil {
 		return nil, err
 	}
 	s.Vars = vars // not as written: as set

@@ -49,6 +49,8 @@ func TestParseErrors(t *testing.T) {
 		{"steps:\n- hang_up: maybe\n", `s.yaml:2: hang_up: "maybe" is neither true nor false`},
 		{"steps:\n- say: ${who}\n", `s.yaml:2: variable "who" has no value`},
 		{"vars: {a: '${b}'}\nsteps:\n- say: hello\n", `s.yaml:1: variable "b" has no value`},
+		{"vars: [a]\nsteps:\n- say: hello\n", "s.yaml:1: vars: want names with values below it"},
+		{"&a\nname: x\nsteps:\n- say: hello\n", "s.yaml:1: anchors and aliases"},
 		{"vars: {a: 1$}\nsteps:\n- say: hello\n", "s.yaml:1: vars: the value of a has a $"},
 		{"name: x\nname: y\nsteps:\n- say: hello\n", `s.yaml:2: key "name" stands here twice`},
 		{"caller: {frame: 5ms}\nsteps:\n- say: hello\n", "s.yaml:1: caller: frame of 5ms"},
