@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -133,6 +135,27 @@ func TestProbes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestProbesOfNobody holds that no rule is named broken, and little time is lost,
+// where a connection is never made.
+func TestProbesOfNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		began := time.Now()
+		found, err := runProbes(t.Context(), Options{Addr: "passthrough:///server", Dial: []grpc.DialOption{never}})
+		if took := time.Since(began); err != nil || took != probeLimit || len(found) != len(probes) {
+			t.Errorf("%d findings and %v after %v, want %d after %v", len(found), err, took, len(probes), probeLimit)
+		}
+		for _, f := range found {
+			if f.Outcome != NotSeen {
+				t.Errorf("%s is %s: %v", f.Rule, f.Outcome, f.Evidence)
+			}
+		}
+	})
 }
 
 // TestReports reads the three forms of a report.

@@ -54,11 +54,16 @@ func runProbes(ctx context.Context, o Options) ([]Finding, error) {
 		return nil, err
 	}
 	defer conn.Close()
+	wait, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	reached := connect(wait, conn) == nil // else the calls tell
 	p := &prober{ctx: ctx, conn: conn, o: o}
 	var found []Finding
 	for _, row := range probes {
 		f := &report{Finding: Finding{Rule: row.id, Name: row.name, Outcome: NotSeen}}
-		row.run(p, f)
+		if reached {
+			row.run(p, f)
+		}
 		found = append(found, f.Finding)
 	}
 	return found, nil
