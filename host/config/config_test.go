@@ -156,10 +156,20 @@ func TestProblems(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "open"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	const advice = ": indent it like its neighbours, close quotes and brackets, and put a value with any of : # * & ${ [ in quotes"
 	tests := []struct{ name, text, want string }{
-		{"no YAML", "listen: [\n", "1: no valid YAML: did not find expected node content"},
-		{"tabs", "log:\n\tlevel: info\n", "2: no valid YAML: found character that cannot start any token"},
-		{"a list", "- listen\n", `1: is a list, but keys with values are needed: write them below it, indented`},
+		{"no YAML", "listen: [\n", "1: no valid YAML: did not find expected node content" + advice},
+		{"no YAML below much that is", "log: {level: info}\nplugins:\n  bot:\n    path: bot\n    log: info\n   settings: {}\n",
+			"6: no valid YAML: did not find expected key" + advice},
+		{"a bracket that is not closed", "listen: :1\nlog: {level: info\ntls: {}\nping: {}\n", "2: no valid YAML: did not find expected ',' or '}'" + advice},
+		{"a quote that is not closed", "log:\n  json: true\n  level: 'info\ntls: {}\nping: {}\n", "3: no valid YAML: found unexpected end of stream" + advice},
+		{"no text", "listen: :1\nping: {service: \xe9}\n", "2: no valid YAML: invalid trailing UTF-8 octet: write the file in UTF-8"},
+		{"an alias of nothing", "listen: :1\nadmin: *a\n", "2: no valid YAML: unknown anchor 'a' referenced" + advice},
+		{"tabs", "log:\n\tlevel: info\n", "2: no valid YAML: found character that cannot start any token: indent with spaces instead of tabs"},
+		{"tabs after spaces", "log:\n  level: info\n\tjson: true\n",
+			"3: no valid YAML: found a tab character that violates indentation: indent with spaces instead of tabs"},
+		{"a list", "- listen\n", "1: the file is a list, but keys with values are needed: write KEY: VALUE, with a space behind the colon"},
+		{"no space", "listen::1\n", "1: the file is a single value, but keys with values are needed: write KEY: VALUE, with a space behind the colon"},
 		{"two documents", "listen: :1\n---\nlisten: :2\n", "2: a second document: keep one and remove what follows the line ---"},
 		{"unknown key", "listen: :1\nreflecton: true\n", `2: reflecton: unknown key: did you mean "reflection"?`},
 		{"unknown below", "calls:\n  input:\n    dtmf_lngth: 3\n", `3: calls.input.dtmf_lngth: unknown key: did you mean "dtmf_length"?`},
@@ -246,6 +256,14 @@ func TestProblems(t *testing.T) {
 				t.Errorf("%s: broken is %v", test.text, Broken(problems))
 			}
 		})
+	}
+}
+
+// TestNothingIsKnownOfBrokenYAML: what such a file seems to lack may stand in it.
+func TestNothingIsKnownOfBrokenYAML(t *testing.T) {
+	_, problems := Read("host.yaml", []byte("verify_tokens: false\nlog: {\n"), []string{"WEBEX_MEDIA_PORT=http"})
+	if got := show(problems); len(problems) != 2 || !strings.Contains(got, "host.yaml:2: no valid YAML") || !strings.Contains(got, "WEBEX_MEDIA_PORT") {
+		t.Error(got)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -45,14 +45,17 @@ func Read(file string, data []byte, environ []string) (Config, []Problem) {
 		r.keys = append(r.keys, join("calls", f.key))
 	}
 	config := Default()
-	if root := r.parse(data); root != nil {
+	root, ok := r.parse(data)
+	if root != nil {
 		section(r, root, "", "", fields, &config)
 	}
 	r.readVariables(&config)
 	for _, finish := range r.later {
 		finish()
 	}
-	r.check(&config)
+	if ok {
+		r.check(&config)
+	}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Line - b.Line })
 	return config, r.problems
 }
@@ -62,32 +65,59 @@ func lines(data []byte) int {
 	return max(1, bytes.Count(data, []byte("\n"))+min(1, len(data)-1-bytes.LastIndexByte(data, '\n')))
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+// parserLine is where the parser says that it is. It may be the line before the
+// one that is wrong, or where the section around it begins, or missing.
+var parserLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
-// parse gives the root of the file's one document, nil if there is none.
-func (r *reader) parse(data []byte) *yaml.Node {
+// parse gives the root of the file's one document, nil if there is none. It is
+// not ok if nothing is known of what the file says.
+func (r *reader) parse(data []byte) (root *yaml.Node, ok bool) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil
+		return nil, true
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	rest := bytes.NewReader(data)
+	decoder := yaml.NewDecoder(rest)
 	var document, second yaml.Node
 	err := decoder.Decode(&document)
 	if errors.Is(err, io.EOF) {
-		return nil
+		return nil, true
 	}
 	if err != nil {
-		found := yamlLine.FindStringSubmatch(err.Error())
-		line := 1
-		if len(found) == 2 {
-			line, _ = strconv.Atoi(found[1])
-		}
-		r.add(line, "", "no valid YAML: "+yamlLine.ReplaceAllString(err.Error(), ""), false)
-		return nil
+		line, text := wrongLine(data[:len(data)-rest.Len()])
+		r.add(line, "", "no valid YAML: "+parserLine.ReplaceAllString(err.Error(), "")+": "+adviceFor(text), false)
+		return nil, false
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		r.add(max(1, second.Line), "", "a second document: keep one and remove what follows the line ---", false)
 	}
-	return document.Content[0]
+	return document.Content[0], true
+}
+
+// adviceFor says what to do about a line that makes a file no YAML.
+func adviceFor(line string) string {
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	switch {
+	case !utf8.ValidString(line):
+		return "write the file in UTF-8"
+	case strings.Contains(indent, "\t"):
+		return "indent with spaces instead of tabs"
+	default:
+		return "indent it like its neighbours, close quotes and brackets, and put a value with any of : # * & ${ [ in quotes"
+	}
+}
+
+// wrongLine finds the line that makes a text no YAML: what stands before it can be
+// read. It looks from the end, which is where the parser gave up.
+func wrongLine(text []byte) (line int, of string) {
+	const most = 4 << 20 // bytes to parse
+	for parsed := 0; parsed < most; parsed += len(text) {
+		begin := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+		line, of = 1+bytes.Count(text[:begin], []byte("\n")), string(text[begin:])
+		if text = text[:begin]; yaml.Unmarshal(text, new(yaml.Node)) == nil {
+			break
+		}
+	}
+	return line, of
 }
 
 // longest bounds what is said of one problem, in bytes: it may quote the file.
@@ -142,6 +172,10 @@ type pair struct{ key, value *yaml.Node }
 func (r *reader) pairs(n *yaml.Node, path string) (all []pair) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return nil // a section whose keys are all commented out
+	}
+	if n.Kind != yaml.MappingNode && path == "" {
+		r.wrong(n, path, "the file %s, but keys with values are needed: write KEY: VALUE, with a space behind the colon", describe(n))
+		return nil
 	}
 	if n.Kind != yaml.MappingNode {
 		r.wrong(n, path, "%s, but keys with values are needed: write them below it, indented", describe(n))
