@@ -196,6 +196,7 @@ func TestProblems(t *testing.T) {
 			`1: calls.input.terminator: is no key: write one of 0 to 9, A to D, "*" or "#" in quotes, or none`},
 		{"no address", "listen: 50051\n", `1: listen: "50051" is no address: write host:port, like 127.0.0.1:50051`},
 		{"no port", "listen: localhost:http\n", `1: listen: "localhost:http" is no address: "http" is no port: write a number from 0 to 65535`},
+		{"two ports", "listen: '[0.0.0.0:1]:2'\n", `1: listen: "[0.0.0.0:1]:2" is no address: "0.0.0.0:1" is no host`},
 		{"admin for all", "admin: 0.0.0.0:1\n", `1: admin: admin address "0.0.0.0:1": 0.0.0.0 is not a loopback address: the API has no password`},
 		{"one port for two", "listen: 127.0.0.1:1\nping: {listen: '127.0.0.1:1'}\n", "2: ping.listen: 127.0.0.1:1 is the address of listen: choose another"},
 		{"no service", "ping: {service: a/b}\n", `1: ping.service: "a/b" is no part of a URL's path: use letters, digits, - and _`},

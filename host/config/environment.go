@@ -101,8 +101,12 @@ func (r *reader) readVariables(c *Config) {
 		if err != nil {
 			r.wrong(n, v.key, "%v", err)
 		} else {
+			before := len(r.problems)
 			r.readKey(n, v.key, c)
 			r.where[v.key] = place{variable: v.name}
+			for i := before; i < len(r.problems) && v.form != ""; i++ {
+				r.problems[i].What += " (the variable holds " + v.form + ")" // what was said is in the form of the file
+			}
 		}
 		r.variable = ""
 	}

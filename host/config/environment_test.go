@@ -20,7 +20,7 @@ calls: {answers: chunks, input: {mode: dtmf}}
 agents: {own: {input: {mode: voice_and_dtmf}}}
 `
 	config, problems := Read("host.yaml", []byte(text), []string{
-		"WEBEX_MEDIA_HOST=::", "WEBEX_MEDIA_PORT=6000", "WEBEX_MEDIA_AUDIO_MODE=Full", "WEBEX_MEDIA_INPUT_MODE=voice",
+		"WEBEX_MEDIA_HOST=fe80::1%eth0", "WEBEX_MEDIA_PORT=6000", "WEBEX_MEDIA_AUDIO_MODE=Full", "WEBEX_MEDIA_INPUT_MODE=voice",
 		"WEBEX_MEDIA_NO_INPUT_TIMEOUT=7.5", "WEBEX_MEDIA_END_OF_INPUT_SILENCE_MS=700", "WEBEX_MEDIA_MAX_SESSION_DURATION=None",
 		"WEBEX_MEDIA_VERIFY_TOKENS=No", "WEBEX_MEDIA_LOG_LEVEL=Warning", "WEBEX_MEDIA_TLS_CERT=", "OTHER=1", "nonsense",
 	})
@@ -28,7 +28,7 @@ agents: {own: {input: {mode: voice_and_dtmf}}}
 		t.Fatal(show(problems))
 	}
 	want := Default()
-	want.Listen, want.VerifyTokens, want.Log.Level = "[::]:6000", false, hclog.Warn
+	want.Listen, want.VerifyTokens, want.Log.Level = "[fe80::1%eth0]:6000", false, hclog.Warn
 	want.Calls.Answers, want.Calls.Input.Mode, want.Calls.Input.NoInput = session.WAV, session.VoiceOnly, 7500*time.Millisecond
 	want.Calls.Input.EndSilence, want.Calls.MaxDuration = 700*time.Millisecond, 0
 	own := want.Calls
@@ -52,7 +52,8 @@ func TestLogLevels(t *testing.T) {
 // TestBadVariables: the variable is named, and what to do.
 func TestBadVariables(t *testing.T) {
 	for variable, want := range map[string]string{
-		"HOST=a b":                     `"a b" is no host`,
+		"HOST=a b":                     `"a b" is no host (the variable holds the host)`,
+		"HOST=0.0.0.0:443":             `"0.0.0.0:443" is no host (the variable holds the host)`,
 		"PORT=http":                    `"http" is no port: set a number from 0 to 65535`,
 		"PORT=65536":                   `"65536" is no port: set a number from 0 to 65535`,
 		"TLS_CERT=/none.pem":           "/none.pem: no such file or directory: name a file that is there",
@@ -62,6 +63,7 @@ func TestBadVariables(t *testing.T) {
 		"NO_INPUT_TIMEOUT=5s":          `"5s" is no number of seconds: set one without a unit`,
 		"NO_INPUT_TIMEOUT=-1":          `"-1" is no number of seconds: set one without a unit`,
 		"NO_INPUT_TIMEOUT=1e11":        "is out of range: write a duration of 100ms to 10m, or 0s",
+		"END_OF_INPUT_SILENCE_MS=50":   "50ms is out of range: write a duration of 100ms to 10s (the variable holds milliseconds)",
 		"END_OF_INPUT_SILENCE_MS=many": `"many" is no number of milliseconds: set one without a unit`,
 		"END_OF_INPUT_SILENCE_MS=NaN":  `"NaN" is no number of milliseconds: set one without a unit`,
 		"MAX_SESSION_DURATION=never":   `"never" is no number of seconds: set one without a unit`,
@@ -98,7 +100,7 @@ func TestPairFromTwoPlaces(t *testing.T) {
 		t.Error(got)
 	}
 	_, problems = Load("", []string{"WEBEX_MEDIA_TLS_KEY=" + dir + "/server.key"})
-	if got := show(problems); !strings.Contains(got, "environment: WEBEX_MEDIA_TLS_KEY: tls.key stands without tls.cert") {
+	if got := show(problems); !strings.Contains(got, "environment: WEBEX_MEDIA_TLS_KEY: tls.key: stands without tls.cert") {
 		t.Error(got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -159,7 +160,7 @@ func checkAddress(s string) error {
 	if err != nil {
 		return fmt.Errorf("%q is no address: write host:port, like 127.0.0.1:50051", s)
 	}
-	if strings.ContainsAny(host, " /") {
+	if _, err := netip.ParseAddr(host); strings.ContainsAny(host, " /") || strings.Contains(host, ":") && err != nil {
 		return fmt.Errorf("%q is no address: %q is no host", s, host)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {

@@ -151,7 +151,7 @@ func (r *reader) at(key string, warning bool, format string, args ...any) {
 	}
 	what := fmt.Sprintf(format, args...)
 	if r.variable = found.variable; r.variable != "" {
-		what = key + " " + what
+		what = key + ": " + what
 	}
 	r.add(found.line, key, what, warning)
 	r.variable = ""
