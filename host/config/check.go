@@ -68,16 +68,26 @@ func (r *reader) checkPair(c *Config) {
 
 // checkPorts holds that no two servers want one port.
 func (r *reader) checkPorts(c *Config) {
-	taken := map[string]string{}
-	for _, each := range []struct{ key, address string }{{"listen", c.Listen}, {"admin", c.Admin}, {"ping.listen", c.Ping.Listen}} {
-		_, port, err := net.SplitHostPort(each.address)
-		if err != nil || port == "0" {
+	type server struct{ key, address, host, port string }
+	var before []server
+	for _, s := range []server{{key: "listen", address: c.Listen}, {key: "admin", address: c.Admin}, {key: "ping.listen", address: c.Ping.Listen}} {
+		var err error
+		if s.host, s.port, err = net.SplitHostPort(s.address); err != nil || s.port == "0" {
 			continue // unset, a socket, or one that is free
 		}
-		if other := taken[each.address]; other != "" {
-			r.at(each.key, false, "%s is the address of %s: choose another", each.address, other)
+		switch s.host {
+		case "localhost":
+			s.host = "127.0.0.1"
+		case "0.0.0.0", "::":
+			s.host = "" // all of the machine's
 		}
-		taken[each.address] = each.key
+		i := slices.IndexFunc(before, func(b server) bool {
+			return b.port == s.port && (b.host == s.host || b.host == "" || s.host == "")
+		})
+		if i >= 0 {
+			r.at(s.key, false, "%s takes the port of %s, %s: choose another", s.address, before[i].key, before[i].address)
+		}
+		before = append(before, s)
 	}
 }
 
