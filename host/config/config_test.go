@@ -212,6 +212,8 @@ func TestProblems(t *testing.T) {
 			"1: tls.client_ca: DIR/plain is no PEM file: it has no line that begins with -----BEGIN: name a PEM file of certificates"},
 		{"names alone", "tls: {client_names: ['*.example.com']}\n",
 			"1: tls.client_names: stands without tls.client_ca: without it no client is asked for a certificate"},
+		{"no names", "tls: {client_names: []}\n",
+			"1: tls.client_names: names nobody, and would let in all: name those who may come in, or leave the key out"},
 		{"bad names", "tls:\n  client_names:\n  - a*b\n  - O=\n", `3: tls.client_names[0]: "a*b" is no name: write O=Example, *.example.com or host.example.com` + "\n" +
 			`4: tls.client_names[1]: "O=" names no organisation: write O=Example`},
 		{"a missing file", "tls: {cert: none.pem, key: plain}\n", "1: tls.cert: DIR/none.pem: no such file or directory: name a file that is there"},

@@ -132,6 +132,9 @@ func (r *reader) single(n *yaml.Node, key string) (any, bool) {
 var names = kind[[]certs.Name]{
 	name: "list of names",
 	show: func(all []certs.Name) any {
+		if len(all) == 0 {
+			return nil
+		}
 		list := make([]string, len(all))
 		for i, n := range all {
 			list[i] = string(n)
@@ -141,6 +144,10 @@ var names = kind[[]certs.Name]{
 	read: func(r *reader, n *yaml.Node, key string) ([]certs.Name, bool) {
 		if n.Kind != yaml.SequenceNode {
 			r.wrong(n, key, "%s, but a list is needed: write [\"*.example.com\"]", describe(n))
+			return nil, false
+		}
+		if len(n.Content) == 0 {
+			r.wrong(n, key, "names nobody, and would let in all: name those who may come in, or leave the key out")
 			return nil, false
 		}
 		var all []certs.Name
