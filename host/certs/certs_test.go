@@ -280,6 +280,10 @@ func TestLoadErrors(t *testing.T) {
 		{"large", large, key, "at most 4194304 are taken"},
 		{"text", file("text", []byte("text")), key, "is no PEM file"},
 		{"another's key", cert, file("other", other.key), "does not match"},
+		{"encrypted key", cert, file("encrypted", pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})), "encrypted has a passphrase"},
+		{"encrypted key of old", cert, file("old", pem.EncodeToMemory(&pem.Block{
+			Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: []byte("x"),
+		})), "old has a passphrase"},
 		{"swapped", key, cert, "PEM inputs may have been switched"},
 	} {
 		if _, err := certs.LoadPair(test.cert, test.key); (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {

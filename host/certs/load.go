@@ -24,6 +24,9 @@ func LoadPair(cert, key string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bytes.Contains(private, []byte("ENCRYPTED")) {
+		return nil, fmt.Errorf("%s has a passphrase: write it without one, with openssl pkey", key)
+	}
 	pair, err := tls.X509KeyPair(chain, private)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", cert, key, err)

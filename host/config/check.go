@@ -39,6 +39,9 @@ func (r *reader) checkTLS(c *Config) {
 	case c.TLS.Cert != "" && c.TLS.Key != "":
 		r.checkPair(c)
 	}
+	if c.TLS.Key != "" && openToAll(c.TLS.Key) {
+		r.at("tls.key", true, "all users of this machine can read %s: chmod 600 it", c.TLS.Key)
+	}
 	if r.set("tls.client_ca") && !cert && !key {
 		r.at("tls.client_ca", false, "stands without tls.cert and tls.key: without them there is no TLS")
 	}

@@ -32,7 +32,7 @@ var fields = []field[Config]{
 	{"tls.cert", bind(path("PEM file", checkFile), func(c *Config) *string { return &c.TLS.Cert }),
 		"The server's certificate and the chain behind it. Unset: no TLS. Read again when it changes."},
 	{"tls.key", bind(path("PEM file", checkFile), func(c *Config) *string { return &c.TLS.Key }),
-		"The private key of the certificate. Read again when it changes."},
+		"The private key of the certificate, without a passphrase. Read again when it changes."},
 	{"tls.client_ca", bind(path("PEM file", checkFile), func(c *Config) *string { return &c.TLS.ClientCA }),
 		"Certificates of those who sign clients' certificates: a client must then present one (mutual TLS). Read again when it changes."},
 	{"tls.client_names", bind(names, func(c *Config) *[]certs.Name { return &c.TLS.ClientNames }),

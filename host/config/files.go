@@ -138,8 +138,14 @@ func (r *reader) secret(n *yaml.Node, key string) (string, bool) {
 		r.wrong(n, key, "%s is not text: a secret is one line of it", file)
 		return "", false
 	}
-	if info, err := os.Stat(file); err == nil && info.Mode()&0o004 != 0 && runtime.GOOS != "windows" {
+	if openToAll(file) {
 		r.add(n.Line, key, fmt.Sprintf("all users of this machine can read %s: chmod 600 it", file), true)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), true
+}
+
+// openToAll reports whether every user of the machine can read a file.
+func openToAll(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&0o004 != 0 && runtime.GOOS != "windows"
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -46,9 +47,13 @@ func TestPairs(t *testing.T) {
 	early, earlyKey := validFor(t, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour))
 	dir := files(t, map[string]string{
 		"good.pem": good, "good.key": goodKey, "other.key": otherKey, "old.pem": old, "old.key": oldKey, "early.pem": early, "early.key": earlyKey,
-		"broken.pem": strings.Replace(good, "MI", "XX", 1),
+		"open.key": goodKey, "broken.pem": strings.Replace(good, "MI", "XX", 1),
 	})
+	if err := os.Chmod(dir+"/open.key", 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]string{
+		"cert: good.pem, key: open.key":                           "tls.key: warning: all users of this machine can read " + dir + "/open.key: chmod 600 it",
 		"cert: good.pem, key: good.key":                           "",
 		"cert: good.pem, key: good.key, client_ca: good.pem":      "",
 		"cert: good.pem, key: other.key":                          "private key does not match public key",
