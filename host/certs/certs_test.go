@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -248,6 +249,29 @@ func TestReload(t *testing.T) {
 		place(t, r.Key, two.key)
 		time.Sleep(time.Second)
 		hold("with the new pair", ofFirst, "two")
+
+		// What makes a pair whole need not show in a file's size or time, as when it
+		// was not to be read before.
+		info, err := os.Stat(r.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewrite := func(key []byte) {
+			t.Helper()
+			if err := errors.Join(os.WriteFile(r.Key, key, 0o600), os.Chtimes(r.Key, time.Time{}, info.ModTime())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		place(t, r.Cert, one.cert)
+		time.Sleep(time.Second)
+		hold("with the first certificate and another's key", ofFirst, "two")
+		rewrite(one.key)
+		time.Sleep(time.Second)
+		hold("with its own key, as old as the other", ofFirst, "one")
+		rewrite(two.key)
+		place(t, r.Cert, two.cert)
+		time.Sleep(time.Second)
+		hold("with the new pair again", ofFirst, "two")
 
 		place(t, r.ClientCA, second.pem())
 		time.Sleep(time.Second)

@@ -105,6 +105,7 @@ type keeper struct {
 	mu     sync.Mutex
 	config *tls.Config
 	stamps [3]os.FileInfo // of the files that were tried last
+	broken string         // why they could not be used; empty when they could
 	looked time.Time
 }
 
@@ -120,18 +121,22 @@ func (k *keeper) current() *tls.Config {
 }
 
 // refresh reads files that have changed. Their stamps are taken before, so that a
-// change in between is seen the next time.
+// change in between is seen the next time. Files that could not be used are tried
+// each time: what makes them whole, like a right to read them, is not in the stamps.
 func (k *keeper) refresh() {
 	stamps := k.files.stamps()
-	if same(k.stamps, stamps) {
+	if k.broken == "" && same(k.stamps, stamps) {
 		return
 	}
 	k.stamps = stamps
 	config, err := k.files.load()
 	if err != nil {
-		k.log.Error("certificates have changed and cannot be used: the ones before stay", "error", err)
+		if err.Error() != k.broken {
+			k.log.Error("certificates have changed and cannot be used: the ones before stay", "error", err)
+		}
+		k.broken = err.Error()
 		return
 	}
-	k.config = config
+	k.config, k.broken = config, ""
 	k.log.Info("certificates have changed", "cert", k.files.Cert)
 }
