@@ -138,6 +138,7 @@ func badFiles() []badFile {
 		{"no fmt", "data chunk before any fmt chunk", 12, riff(data)},
 		{"short fmt", "fmt chunk of 14 bytes", 12, riff(chunk("fmt ", make([]byte, 14)), data)},
 		{"fmt cut short", `chunk "fmt " of 40 bytes goes past the end`, 12, riff(formatChunk(0xFFFE, 1, 8000, 16, extensible(16, 1)...))[:50]},
+		{"fmt cut after its header", `chunk "fmt " of 16 bytes goes past the end`, 12, riff(formatChunk(1, 1, 8000, 16))[:20]},
 		{"cut in an odd LIST's pad", "end of file before any data chunk", 47, riff(formatChunk(1, 1, 8000, 16), chunkSized("LIST", 3, []byte("abc")))},
 		{"long LIST", `chunk "LIST" of 99 bytes goes past the end`, 36, riff(formatChunk(1, 1, 8000, 16), chunkSized("LIST", 99, nil), data)},
 		{"float of 64 bits", "floating point samples of 64 bits, not 32", 12, riff(formatChunk(3, 1, 8000, 64), data)},

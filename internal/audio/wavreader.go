@@ -123,12 +123,7 @@ func (r *wavReader) end() (sound []byte, err error) {
 		return nil, r.err
 	case r.step == inRIFF:
 		return nil, r.riff()
-	case r.step == inFormat:
-		if err := r.readFormat(); err != nil {
-			return nil, err
-		}
-		return nil, r.pastEnd()
-	case r.step == inChunk:
+	case r.step == inFormat, r.step == inChunk:
 		return nil, r.pastEnd()
 	case r.step == inHeader, r.step == inPad:
 		return nil, &FormatError{"end of file before any data chunk", r.at}
@@ -192,7 +187,7 @@ func (r *wavReader) beginSound() error {
 	return nil
 }
 
-// readFormat reads what has come of a fmt chunk.
+// readFormat reads the beginning of a fmt chunk.
 func (r *wavReader) readFormat() error {
 	format, fault := parseFormat(r.held)
 	if fault != "" {
