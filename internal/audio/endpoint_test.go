@@ -15,8 +15,9 @@ import (
 // row is one line of the table: every clip in one noise.
 type row struct {
 	silence time.Duration
-	snr     int   // dB
-	noise   noise // without make for a clean line
+	pause   time.Duration // inside the sentence
+	snr     int           // dB
+	noise   noise         // without make for a clean line
 
 	starts, ends             []float64 // delays in ms after the truth
 	made, cut, stuck, missed int       // made: found where nobody speaks
@@ -55,7 +56,7 @@ func (r *row) play(c clip, noise []float64) {
 const tableLead, tableTail = 8000, 2 * 8000
 
 func (r *row) String() string {
-	return fmt.Sprintf("%5s %5d %-8s %5.0f %5.0f %5.0f %5.0f   %5.0f %5.0f %5.0f %5.0f   %5d %5d %5d %6d", r.silence, r.snr, r.noise.name,
+	return fmt.Sprintf("%5s %5s %5d %-8s %5.0f %5.0f %5.0f %5.0f   %5.0f %5.0f %5.0f %5.0f   %5d %5d %5d %6d", r.silence, r.pause, r.snr, r.noise.name,
 		quantile(r.starts, 0), quantile(r.starts, 0.5), quantile(r.starts, 0.95), quantile(r.starts, 1),
 		quantile(r.ends, 0), quantile(r.ends, 0.5), quantile(r.ends, 0.95), quantile(r.ends, 1),
 		r.made, r.cut, r.stuck, r.missed)
@@ -70,7 +71,9 @@ func quantile(x []float64, q float64) float64 {
 
 // check holds what is promised: clear speech in anything but other voices is
 // found between 60 and 250 ms after it begins, once, and its end within 100 ms
-// of the silence that was asked for. In worse noise nothing may be made up.
+// of the silence that was asked for. In worse noise that is so for most of it:
+// nothing is made up, all speech is found and ends, and a sentence may end in a
+// pause or a weak sound.
 func (r *row) check(t *testing.T) {
 	if r.noise.name == "babble" {
 		return
@@ -78,19 +81,36 @@ func (r *row) check(t *testing.T) {
 	if r.made > 0 {
 		t.Errorf("speech found where there is none:\n%v", r)
 	}
+	if r.stuck+r.missed > 0 {
+		t.Errorf("utterances stuck or missed:\n%v", r)
+	}
+	least, most, cut := 0.0, 1.0, 0
 	if r.snr < 20 {
-		return
+		least, most, cut = 0.5, 0.5, 1
+	}
+	if r.snr < 10 {
+		cut = (len(r.starts) + 1) / 2
+	}
+	if r.cut > cut {
+		t.Errorf("utterances cut:\n%v", r)
 	}
 	silence := float64(r.silence.Milliseconds())
-	if r.cut+r.stuck+r.missed > 0 {
-		t.Errorf("utterances cut, stuck or missed:\n%v", r)
-	}
-	if quantile(r.starts, 0) < 60 || quantile(r.starts, 1) > 250 {
+	if quantile(r.starts, least) < 60 || quantile(r.starts, most) > 250 {
 		t.Errorf("start delay outside 60 to 250 ms:\n%v", r)
 	}
-	if quantile(r.ends, 0) < silence-100 || quantile(r.ends, 1) > silence+100 {
+	if quantile(r.ends, least) < silence-100 || quantile(r.ends, most) > silence+100 {
 		t.Errorf("end delay more than 100 ms off:\n%v", r)
 	}
+}
+
+// pausing joins two clips each to a sentence with a pause in it.
+func pausing(clips []clip, pause time.Duration) (sentences []clip) {
+	for two := range slices.Chunk(clips, 2) {
+		one, other := two[0], two[len(two)-1]
+		pcm := append(slices.Clone(one.pcm[:one.end]), make([]int16, 8*pause.Milliseconds())...)
+		sentences = append(sentences, measure(one.name+", "+other.name, append(pcm, other.pcm[other.begin:]...)))
+	}
+	return sentences
 }
 
 func TestEndpointingTable(t *testing.T) {
@@ -104,30 +124,36 @@ func TestEndpointingTable(t *testing.T) {
 			rows = append(rows, &row{silence: silence, snr: 20, noise: n})
 		}
 	}
+	const pause = 250 * time.Millisecond // half of the silence that ends an utterance
 	for _, n := range noises {
 		for _, snr := range []int{30, 15, 10, 5} {
 			rows = append(rows, &row{silence: 500 * time.Millisecond, snr: snr, noise: n})
 		}
+		for _, snr := range []int{30, 20, 15, 10, 5} {
+			rows = append(rows, &row{silence: 500 * time.Millisecond, pause: pause, snr: snr, noise: n})
+		}
 	}
-	for _, n := range append([]noise{clean}, noises...) {
-		for _, c := range clips {
-			var sound []float64
-			if n.make != nil {
-				sound = unit(n.make(seeded(n.name, c.name), len(c.pcm)+tableLead+tableTail, clips))
-			}
-			for _, r := range rows {
-				if r.noise.name == n.name {
-					r.play(c, sound)
+	for d, spoken := range map[time.Duration][]clip{0: clips, pause: pausing(clips, pause)} {
+		for _, c := range spoken {
+			for _, n := range append([]noise{clean}, noises...) {
+				var sound []float64
+				if n.make != nil {
+					sound = unit(n.make(seeded(n.name, c.name), len(c.pcm)+tableLead+tableTail, clips))
+				}
+				for _, r := range rows {
+					if r.noise.name == n.name && r.pause == d {
+						r.play(c, sound)
+					}
 				}
 			}
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b *row) int {
-		return cmp.Or(cmp.Compare(a.silence, b.silence), cmp.Compare(b.snr, a.snr))
+		return cmp.Or(cmp.Compare(a.silence, b.silence), cmp.Compare(a.pause, b.pause), cmp.Compare(b.snr, a.snr))
 	})
 	var table strings.Builder
-	fmt.Fprintf(&table, "%d clips; delays in ms: least, median, 95 %%, most\n", len(clips))
-	fmt.Fprintf(&table, "  end   SNR noise    start after speech begins  end after it ends         false   cut stuck missed\n")
+	fmt.Fprintf(&table, "%d clips, joined by two where there is a pause; delays in ms: least, median, 95 %%, most\n", len(clips))
+	fmt.Fprintf(&table, "  end pause   SNR noise    start after speech begins  end after it ends         false   cut stuck missed\n")
 	for _, r := range rows {
 		fmt.Fprintln(&table, r)
 		r.check(t)
