@@ -151,7 +151,7 @@ func TestNothing(t *testing.T) {
 // TestProblems: each says where it is, what is wrong and what to do.
 func TestProblems(t *testing.T) {
 	dir := files(t, map[string]string{
-		"bot": program, "plain": "text", "text.wav": "no sound", "key": "secret", "open": "secret", "empty.pem": "nothing",
+		"bot": program, "plain": "text", "text.wav": "no sound", "key": "secret", "open": "secret", "empty.pem": "nothing", "empty": "\n",
 	})
 	if err := os.Chmod(filepath.Join(dir, "open"), 0o644); err != nil {
 		t.Fatal(err)
@@ -235,6 +235,8 @@ func TestProblems(t *testing.T) {
 			"1: plugins.bot.settings.token_file: warning: all users of this machine can read DIR/open: chmod 600 it"},
 		{"a secret that is not there", "plugins: {bot: {path: bot, settings: {a: [{token_file: no}]}}}\n",
 			"1: plugins.bot.settings.a[0].token_file: DIR/no: no such file or directory: name a file that is there"},
+		{"a secret that is empty", "plugins: {bot: {path: bot, settings: {token_file: empty}}}\n",
+			"1: plugins.bot.settings.token_file: DIR/empty is empty: write the secret into it, or leave the key out"},
 		{"a secret twice", "plugins: {bot: {path: bot, settings: {token: x, token_file: key}}}\n",
 			"1: plugins.bot.settings.token_file: token stands beside token_file: keep one of them"},
 		{"a number too large", "plugins: {bot: {path: bot, settings: {id: 12345678901234567890}}}\n",

@@ -141,7 +141,11 @@ func (r *reader) secret(n *yaml.Node, key string) (string, bool) {
 	if openToAll(file) {
 		r.add(n.Line, key, fmt.Sprintf("all users of this machine can read %s: chmod 600 it", file), true)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), true
+	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if value == "" {
+		r.wrong(n, key, "%s is empty: write the secret into it, or leave the key out", file)
+	}
+	return value, value != ""
 }
 
 // openToAll reports whether every user of the machine can read a file.
