@@ -10,7 +10,20 @@ import (
 )
 
 type checkCmd struct {
-	Config string `required:"" placeholder:"FILE" help:"The configuration file."`
+	Config fileName `required:"" placeholder:"FILE" help:"The configuration file."`
+}
+
+// fileName is the value of a flag that names a file. An empty one, as of a
+// variable that is not set, would pass for no flag at all.
+type fileName string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *fileName) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("names no file")
+	}
+	*f = fileName(text)
+	return nil
 }
 
 // errChecked says that what is wrong was printed.
@@ -18,7 +31,7 @@ var errChecked = errors.New("the configuration cannot be used")
 
 // Run prints all that is wrong with a configuration.
 func (c *checkCmd) Run(out io.Writer) error {
-	settings, problems := config.Load(c.Config, os.Environ())
+	settings, problems := config.Load(string(c.Config), os.Environ())
 	for _, p := range problems {
 		fmt.Fprintln(out, p)
 	}

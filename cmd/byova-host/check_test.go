@@ -75,6 +75,11 @@ func TestCheck(t *testing.T) {
 	if code, _, errs := cli(t, "check"); code != 2 || !strings.Contains(errs, "--config") {
 		t.Errorf("without a file: exit %d, %s", code, errs)
 	}
+	for _, command := range []string{"check", "serve"} {
+		if code, _, errs := cli(t, command, "--config", ""); code != 2 || !strings.Contains(errs, "--config: names no file") {
+			t.Errorf("%s without the file's name: exit %d, %s", command, code, errs)
+		}
+	}
 	if code, out, _ := cli(t, "check", "--config", "/none.yaml"); code != 1 || !strings.Contains(out, "/none.yaml:1: /none.yaml: no such file") {
 		t.Errorf("with no such file: exit %d, %s", code, out)
 	}
@@ -124,7 +129,7 @@ func TestOrder(t *testing.T) {
 		if _, err := parser.Parse(append([]string{"serve"}, test.args...)); err != nil {
 			t.Fatal(err)
 		}
-		got, problems := config.Load(all.Serve.Config, test.environ)
+		got, problems := config.Load(string(all.Serve.Config), test.environ)
 		if config.Broken(problems) {
 			t.Fatal(problems)
 		}

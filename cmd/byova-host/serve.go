@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -21,7 +20,7 @@ import (
 // serveCmd has no defaults of its own: what is not said leaves the environment, the
 // file or the default to count.
 type serveCmd struct {
-	Config       string   `placeholder:"FILE" help:"The configuration file (none). Flags count before it."`
+	Config       fileName `placeholder:"FILE" help:"The configuration file (none). Flags count before it."`
 	Listen       string   `placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${listen})."`
 	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
@@ -32,7 +31,7 @@ type serveCmd struct {
 // Run serves until the first signal, then lets live calls end; a second signal
 // ends them.
 func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
-	settings, problems := config.Load(c.Config, os.Environ())
+	settings, problems := config.Load(string(c.Config), os.Environ())
 	if config.Broken(problems) {
 		return brokenConfig(problems)
 	}
@@ -88,7 +87,7 @@ func (c *serveCmd) override(settings *config.Config) {
 
 // brokenConfig has all problems of a configuration, one a line.
 func brokenConfig(problems []config.Problem) error {
-	lines := []string{fmt.Sprintf("the configuration has %d problems", len(problems))}
+	lines := []string{"the configuration cannot be used:"}
 	for _, p := range problems {
 		lines = append(lines, p.String())
 	}
