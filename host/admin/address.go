@@ -16,11 +16,18 @@ type Address struct {
 	address string
 }
 
+// longestPath is that of a socket's path on macOS; elsewhere it may have a few
+// bytes more.
+const longestPath = 103
+
 // ParseAddress reads an address as the command line takes it.
 func ParseAddress(s string) (Address, error) {
 	if path, unix := strings.CutPrefix(s, "unix://"); unix {
 		if !filepath.IsAbs(path) {
 			return Address{}, fmt.Errorf("admin address %q: the path must be absolute: unix:///run/admin.sock", s)
+		}
+		if len(path) > longestPath {
+			return Address{}, fmt.Errorf("admin address %q: the path has %d bytes, and that of a socket %d at most: choose a shorter one", s, len(path), longestPath)
 		}
 		return Address{"unix", path}, nil
 	}

@@ -86,6 +86,7 @@ func TestErrors(t *testing.T) {
 func TestParseAddress(t *testing.T) {
 	tests := map[string]bool{
 		"unix:///run/x.sock": true, "127.0.0.1:9": true, "[::1]:9": true, "localhost:0": true,
+		"unix:///" + strings.Repeat("x", longestPath-1): true, "unix:///" + strings.Repeat("x", longestPath): false,
 		"unix://x.sock": false, "0.0.0.0:9": false, ":9": false, "example.org:9": false, "x": false, "": false,
 	}
 	for s, good := range tests {
