@@ -59,6 +59,12 @@ func LoadPool(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// Check says what keeps a file from being a PEM file that can be read.
+func Check(path string) error {
+	_, err := readPEM(path)
+	return err
+}
+
 // readPEM reads a file that is no pipe, device or directory.
 func readPEM(path string) ([]byte, error) {
 	info, err := os.Stat(path)

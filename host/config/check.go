@@ -56,6 +56,16 @@ func (r *reader) checkTLS(c *Config) {
 }
 
 func (r *reader) checkPair(c *Config) {
+	cert, key := certs.Check(c.TLS.Cert), certs.Check(c.TLS.Key)
+	if cert != nil {
+		r.at("tls.cert", false, "%v: name a PEM file of certificates", cert)
+	}
+	if key != nil {
+		r.at("tls.key", false, "%v: name the PEM file of the certificate's private key", key)
+	}
+	if cert != nil || key != nil {
+		return
+	}
 	pair, err := certs.LoadPair(c.TLS.Cert, c.TLS.Key)
 	if err != nil {
 		r.at("tls.cert", false, "%v: name a PEM certificate and the key that belongs to it", err)

@@ -206,8 +206,9 @@ func TestProblems(t *testing.T) {
 		{"no service", "ping: {service: a/b}\n", `1: ping.service: "a/b" is no part of a URL's path: use letters, digits, - and _`},
 		{"cert alone", "tls:\n  cert: plain\n", "2: tls.cert: stands without tls.key: name both or neither"},
 		{"key alone", "tls:\n  key: plain\n", "2: tls.key: stands without tls.cert: name both or neither"},
-		{"no PEM", "tls: {cert: plain, key: plain}\n",
-			"1: tls.cert: DIR/plain is no PEM file: it has no line that begins with -----BEGIN: name a PEM certificate and the key that belongs to it"},
+		{"no PEM", "tls:\n  cert: plain\n  key: key\n",
+			"2: tls.cert: DIR/plain is no PEM file: it has no line that begins with -----BEGIN: name a PEM file of certificates\n" +
+				"3: tls.key: DIR/key is no PEM file: it has no line that begins with -----BEGIN: name the PEM file of the certificate's private key"},
 		{"CA alone", "tls: {client_ca: plain}\n", "1: tls.client_ca: stands without tls.cert and tls.key: without them there is no TLS\n" +
 			"1: tls.client_ca: DIR/plain is no PEM file: it has no line that begins with -----BEGIN: name a PEM file of certificates"},
 		{"names alone", "tls: {client_names: ['*.example.com']}\n",
