@@ -49,7 +49,7 @@ func serveBoth(t *testing.T, more string) *process {
 // test bot. None may be skipped: for each there is a bot that it is made for.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	chunks, wav := serveBoth(t, ""), serveBoth(t, "agents: {echo: {answers: wav}}\n")
+	chunks, wav := serveBoth(t, ""), serveBoth(t, "agents: {echo: {answers: wav}, menu: {answers: wav}}\n")
 	tests := []struct {
 		script, agent string
 		host          *process
@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		{"01-greeting-chunks", "echo", chunks, nil},
 		{"01-greeting-chunks", "menu", chunks, nil},
 		{"02-greeting-wav", "echo", wav, nil},
+		{"02-greeting-wav", "menu", wav, nil}, // two files in one message
 		{"03-utterance-chunks", "echo", chunks, nil},
 		{"03-utterance-chunks", "custom", chunks, nil},
 		{"04-utterance-wav", "echo", wav, nil},
@@ -65,6 +66,7 @@ func TestScripts(t *testing.T) {
 		{"05-voice-barge-in", "slow-answer", chunks, nil},
 		{"06-dtmf-barge-in", "long-welcome", chunks, nil},
 		{"07-dtmf-menu", "menu", chunks, nil},
+		{"03-utterance-chunks", "desk", chunks, nil}, // which ends the call
 		{"08-no-input", "echo", chunks, nil},
 		{"08-no-input", "echo", wav, nil},
 		{"09-transfer", "echo", chunks, nil},

@@ -258,7 +258,7 @@ func TestFailures(t *testing.T) {
 		{"limit", &server{}, Options{Steps: []Step{WaitAnswer(), Silence(time.Hour)}, Limit: 10 * time.Second},
 			"call is over its limit of 10s; it was to stay silent for 1h0m0s, rpc 2 open"},
 		{"never completed", &server{serve: hangs(inputIsSessionStart)}, Options{Steps: spoken},
-			"rpc 1 was not completed within 10s after its half-close and last message"},
+			"rpc 1 was not completed within 40s after its half-close and last message"},
 		{"deaf", &server{serve: completes(inputIsAudio)}, Options{Steps: spoken},
 			"rpc 11 is the 10th that the server completed while it was to listen"},
 		{"token", &server{}, Options{Steps: spoken, Token: func(context.Context) (string, error) { return "", errors.New("none left") }},

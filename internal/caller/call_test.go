@@ -117,9 +117,9 @@ func brokenTurns() []broken {
 		{"R12", "START_OF_INPUT on silence", []Step{WaitAnswer(), Silence(time.Second)}, &server{serve: startsOnSilence}},
 		{"R15", "no START_OF_INPUT", spoken, &server{tweak: on("start", drop)}},
 		{"R15", "START_OF_INPUT twice", spoken, &server{tweak: on("start", func(m *out) []*out { return []*out{m, m} })}},
-		{"R15", "START_OF_INPUT late", spoken, &server{tweak: on("start", late(400*time.Millisecond))}},
+		{"R15", "START_OF_INPUT late", spoken, &server{tweak: on("start", late(2*time.Second))}},
 		{"R16", "no END_OF_INPUT", spoken, &server{tweak: on("end", drop)}},
-		{"R16", "END_OF_INPUT late", spoken, &server{tweak: on("end", late(time.Second))}},
+		{"R16", "END_OF_INPUT late", spoken, &server{tweak: on("end", late(5*time.Second))}},
 		{"R16", "END_OF_INPUT in the speech", spoken, &server{hasty: true}},
 		{"R17", "prompts before END_OF_INPUT", spoken, &server{tweak: on("end", func(m *out) []*out {
 			return []*out{chunkOf(hello[:800], false), m}

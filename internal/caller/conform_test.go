@@ -73,7 +73,7 @@ func TestConformNamesBrokenRules(t *testing.T) {
 		{"R12", "START_OF_INPUT on silence", nil, &server{serve: startsOnSilence}},
 		{"R14", "audio without its format", nil, &server{serve: wantsFormat}},
 		{"R15", "no START_OF_INPUT", nil, &server{tweak: on("start", drop)}},
-		{"R16", "END_OF_INPUT late", nil, &server{tweak: on("end", late(time.Second))}},
+		{"R16", "END_OF_INPUT late", nil, &server{tweak: on("end", late(5*time.Second))}},
 		{"R31", "a chunk after FINAL", nil, &server{tweak: on("greeting final", func(m *out) []*out { return []*out{m, chunkOf(hello[:800], false)} })}},
 		{"R36", "the last key", nil, &server{serve: completes(inputIsKeys)}},
 		{"R38", "NO_INPUT is not answered", nil, &server{serve: completes(inputIsNoInput)}},

@@ -65,7 +65,8 @@ func (c *call) ask() bool {
 			s.settled = s.since
 		}
 	}
-	patience := c.opt.Limits.Complete + step.check.takes()
+	const most = 10 * time.Second
+	patience := most + step.check.takes()
 	look := c.look(c.now()-s.since >= patience)
 	met, decided, why := step.check.look(look)
 	if !decided {

@@ -54,3 +54,15 @@ func (f *report) expect(ok bool, rpc int, at time.Duration, format string, args 
 		f.broken(rpc, at, format, args...)
 	}
 }
+
+// inTime warns of what took longer than most; longer than last is a breach.
+func (f *report) inTime(took, most, last time.Duration, rpc int, at time.Duration, format string, args ...any) {
+	switch {
+	case took <= most:
+		f.kept(rpc, at)
+	case took <= last:
+		f.warn(rpc, at, format, args...)
+	default:
+		f.broken(rpc, at, format, args...)
+	}
+}

@@ -100,24 +100,28 @@ const (
 	OnNewRPC                    // always a new one
 )
 
-// Limits are the times a server is judged by. Zero means the default.
+// Limits are the times a server is judged by. Zero means the default. Webex
+// publishes none of them: what is late is a warning, and what callers cannot talk to
+// breaks a rule.
 type Limits struct {
-	StartMin      time.Duration // least from the onset of speech to START_OF_INPUT; default 60 ms
-	StartMax      time.Duration // most; default 400 ms
-	EndMax        time.Duration // from the end of speech to END_OF_INPUT; default 1 s
+	StartMax      time.Duration // from the onset of speech to START_OF_INPUT, a warning; default 400 ms
+	StartLast     time.Duration // the same, broken; default 2 s
+	EndMax        time.Duration // from the end of speech to END_OF_INPUT, a warning; default 1 s
+	EndLast       time.Duration // the same, broken; default 5 s
 	FirstResponse time.Duration // from the end of the input to the first answer, a warning; default 2 s
 	Interrupted   time.Duration // from an interruption to the completion of that answer; default 2 s
-	Complete      time.Duration // from the half-close or the last message to completion; default 10 s
+	Complete      time.Duration // from the half-close or the last message to completion; default 40 s
 	AllowPartial  bool          // PARTIAL answers were asked for; Run sets it
 }
 
 func (l Limits) withDefaults() Limits {
-	setDefault(&l.StartMin, 60*time.Millisecond)
 	setDefault(&l.StartMax, 400*time.Millisecond)
+	setDefault(&l.StartLast, 2*time.Second)
 	setDefault(&l.EndMax, time.Second)
+	setDefault(&l.EndLast, 5*time.Second)
 	setDefault(&l.FirstResponse, 2*time.Second)
 	setDefault(&l.Interrupted, 2*time.Second)
-	setDefault(&l.Complete, 10*time.Second)
+	setDefault(&l.Complete, 40*time.Second)
 	return l
 }
 

@@ -185,7 +185,7 @@ func checkStart(w *wire, f *report) {
 		onset, starts := r.spans[0].from, r.events(eventStartOfInput)
 		switch {
 		case len(starts) == 0:
-			if due := onset + w.limits.StartMax; !r.tooLong && !w.over(due) && !r.endedBefore(due) {
+			if due := r.firstOf(onset + w.limits.StartLast); !r.tooLong && !w.over(due) && !r.endedBefore(due) {
 				f.broken(r.n, due, "want START_OF_INPUT within %v of the onset of speech, none came", w.limits.StartMax)
 			}
 		case len(starts) > 1:
@@ -193,10 +193,18 @@ func checkStart(w *wire, f *report) {
 		case starts[0] < onset: // R12
 		default:
 			took := starts[0] - onset
-			f.expect(took >= w.limits.StartMin && took <= w.limits.StartMax, r.n, starts[0],
-				"want START_OF_INPUT %v to %v after the onset of speech, it came after %v", w.limits.StartMin, w.limits.StartMax, took)
+			f.inTime(took, w.limits.StartMax, w.limits.StartLast, r.n, starts[0],
+				"want START_OF_INPUT within %v of the onset of speech, it came after %v", w.limits.StartMax, took)
 		}
 	}
+}
+
+// firstOf is at, or when r was completed in order before.
+func (r *rpcLog) firstOf(at time.Duration) time.Duration {
+	if r.done.before(at) && r.status.Status == codes.OK {
+		return r.done.at
+	}
+	return at
 }
 
 // endedBefore reports whether Webex took no more audio on r by then for a
@@ -230,7 +238,7 @@ func checkEnd(w *wire, f *report) {
 		if r.speaking() {
 			last = w.ended // the call ended while the caller spoke
 		}
-		switch due := last + w.limits.EndMax; {
+		switch due := r.firstOf(last + w.limits.EndLast); {
 		case len(ends) == 0:
 			if !w.over(due) && !r.endedBefore(due) && due <= w.ended && !r.tooLong {
 				f.broken(r.n, due, "want END_OF_INPUT within %v of the end of speech, none came", w.limits.EndMax)
@@ -239,7 +247,8 @@ func checkEnd(w *wire, f *report) {
 			f.broken(r.n, ends[0].at, "want END_OF_INPUT after the speech, the caller was still speaking")
 		default:
 			took := ends[0].at - last
-			f.expect(took <= w.limits.EndMax, r.n, ends[0].at, "want END_OF_INPUT within %v of the end of speech, it came after %v", w.limits.EndMax, took)
+			f.inTime(took, w.limits.EndMax, w.limits.EndLast, r.n, ends[0].at,
+				"want END_OF_INPUT within %v of the end of speech, it came after %v", w.limits.EndMax, took)
 		}
 	}
 }

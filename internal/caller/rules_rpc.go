@@ -100,7 +100,7 @@ func checkAgain(w *wire, f *report) {
 			f.expect(len(g.Prompts)+len(g.Events) == 0, r.n, g.at, "want a plain FINAL to a repeated SESSION_START, got %d prompts and events %v", len(g.Prompts), g.Events)
 		}
 		if r.final == nil {
-			f.broken(r.n, r.done.at, "want a plain FINAL to a repeated SESSION_START, the RPC was completed without")
+			f.warn(r.n, r.done.at, "a plain FINAL is the usual answer to a repeated SESSION_START, the RPC was completed without")
 		}
 	}
 }

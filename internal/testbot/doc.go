@@ -1,7 +1,8 @@
 // Testbot is a plugin whose virtual agents do what a test needs: some follow a
 // script, so that a call script knows what it will hear, and some behave badly,
 // so that one can see what a host makes of it. All of them greet with a tone of
-// 300 ms unless the table says otherwise, and answer silence with a lower one.
+// 300 ms in two prompts unless the table says otherwise, and answer silence with a
+// lower one.
 //
 // Agents that follow a script:
 //

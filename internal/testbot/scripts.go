@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ const (
 func usual(turn plugin.Turn, reply *plugin.Reply) (done bool, err error) {
 	switch turn.Kind {
 	case plugin.TurnStart:
-		return true, reply.Play(tone(short))
+		return true, errors.Join(reply.Play(tone(short/2)), reply.Play(tone(short/2)))
 	case plugin.TurnNoInput:
 		return true, reply.Play(low())
 	case plugin.TurnCustom:
