@@ -1,17 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/byova-host/byova-host/internal/yamlfile"
 )
 
 // reader walks a file and collects what is wrong with it.
@@ -36,7 +35,7 @@ type place struct {
 // name stands in problems, and relative paths begin at its directory.
 func Read(file string, data []byte, environ []string) (Config, []Problem) {
 	r := &reader{
-		file: file, lines: lines(data), environ: variables(environ), where: map[string]place{},
+		file: file, lines: yamlfile.Lines(data), environ: variables(environ), where: map[string]place{},
 	}
 	for _, f := range fields {
 		r.keys = append(r.keys, f.key)
@@ -60,64 +59,15 @@ func Read(file string, data []byte, environ []string) (Config, []Problem) {
 	return config, r.problems
 }
 
-// lines counts them; an empty file has one.
-func lines(data []byte) int {
-	return max(1, bytes.Count(data, []byte("\n"))+min(1, len(data)-1-bytes.LastIndexByte(data, '\n')))
-}
-
-// parserLine is where the parser says that it is. It may be the line before the
-// one that is wrong, or where the section around it begins, or missing.
-var parserLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
-
 // parse gives the root of the file's one document, nil if there is none. It is
 // not ok if nothing is known of what the file says.
 func (r *reader) parse(data []byte) (root *yaml.Node, ok bool) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, true
+	root, err := yamlfile.Parse(data)
+	if bad, wrong := errors.AsType[*yamlfile.Error](err); wrong {
+		r.add(bad.Line, "", bad.What, false)
+		return root, root != nil
 	}
-	rest := bytes.NewReader(data)
-	decoder := yaml.NewDecoder(rest)
-	var document, second yaml.Node
-	err := decoder.Decode(&document)
-	if errors.Is(err, io.EOF) {
-		return nil, true
-	}
-	if err != nil {
-		line, text := wrongLine(data[:len(data)-rest.Len()])
-		r.add(line, "", "no valid YAML: "+parserLine.ReplaceAllString(err.Error(), "")+": "+adviceFor(text), false)
-		return nil, false
-	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		r.add(max(1, second.Line), "", "a second document: keep one and remove what follows the line ---", false)
-	}
-	return document.Content[0], true
-}
-
-// adviceFor says what to do about a line that makes a file no YAML.
-func adviceFor(line string) string {
-	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	switch {
-	case !utf8.ValidString(line):
-		return "write the file in UTF-8"
-	case strings.Contains(indent, "\t"):
-		return "indent with spaces instead of tabs"
-	default:
-		return "indent it like its neighbours, close quotes and brackets, and put a value with any of : # * & ${ [ in quotes"
-	}
-}
-
-// wrongLine finds the line that makes a text no YAML: what stands before it can be
-// read. It looks from the end, which is where the parser gave up.
-func wrongLine(text []byte) (line int, of string) {
-	const most = 4 << 20 // bytes to parse
-	for parsed := 0; parsed < most; parsed += len(text) {
-		begin := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
-		line, of = 1+bytes.Count(text[:begin], []byte("\n")), string(text[begin:])
-		if text = text[:begin]; yaml.Unmarshal(text, new(yaml.Node)) == nil {
-			break
-		}
-	}
-	return line, of
+	return root, true
 }
 
 // longest bounds what is said of one problem, in bytes: it may quote the file.

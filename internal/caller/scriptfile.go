@@ -1,18 +1,16 @@
 package caller
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/byova-host/byova-host/internal/yamlfile"
 )
 
 // maxScript bounds the text of a call script.
@@ -164,49 +162,19 @@ func ParseScript(file string, text []byte, set map[string]string) (*Script, erro
 	return s, s.validate()
 }
 
-var yamlLine = regexp.MustCompile(`(?:^|\s)line (\d+): (.*)`)
-
 // parseYAML gives the mapping that a script is.
 func parseYAML(file string, text []byte) (*yaml.Node, error) {
-	lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 1
-	bad := func(err error) error {
-		e := &ScriptError{file, 1, strings.TrimPrefix(err.Error(), "yaml: ")}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			n, _ := strconv.Atoi(m[1])
-			e.Line, e.What = min(max(n, 1), lines), m[2]
-		}
-		return e
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var document, more yaml.Node
-	if err := decoder.Decode(&document); errors.Is(err, io.EOF) || err == nil && len(document.Content) == 0 {
-		return nil, &ScriptError{file, 1, "the script is empty"}
-	} else if err != nil {
-		return nil, bad(err)
-	}
-	if err := decoder.Decode(&more); err == nil {
-		return nil, &ScriptError{file, min(max(more.Line, 1), lines), "a second document; want one script in a file"}
-	} else if !errors.Is(err, io.EOF) {
-		return nil, bad(err)
-	}
-	root := document.Content[0]
-	bringInto(root, lines)
+	root, err := yamlfile.Parse(text)
+	bad, wrong := errors.AsType[*yamlfile.Error](err)
 	switch {
-	case root.Tag == "!!null":
-		return nil, &ScriptError{file, root.Line, "the script is empty"}
+	case wrong:
+		return nil, &ScriptError{file, bad.Line, bad.What}
+	case root == nil:
+		return nil, &ScriptError{file, 1, "the script is empty"}
 	case root.Kind != yaml.MappingNode:
 		return nil, &ScriptError{file, root.Line, "want keys such as name and steps"}
 	}
 	return root, nil
-}
-
-// bringInto gives all nodes a line of the text: yaml puts a value that is missing
-// at its end behind it.
-func bringInto(n *yaml.Node, lines int) {
-	n.Line = min(max(n.Line, 1), lines)
-	for _, below := range n.Content {
-		bringInto(below, lines)
-	}
 }
 
 func child(mapping *yaml.Node, key string) *yaml.Node {

@@ -56,7 +56,7 @@ func TestParseErrors(t *testing.T) {
 		{"caller: {frame: 5ms}\nsteps:\n- say: hello\n", "s.yaml:1: caller: frame of 5ms"},
 		{"caller: {connections: 9}\nsteps:\n- say: hello\n", "s.yaml:1: caller: 9 connections"},
 		{"caller: {connections: two}\nsteps:\n- say: hello\n", `s.yaml:1: connections: "two" is not a whole number`},
-		{"steps:\n- say: hello\n\t- x\n", "s.yaml:2: found a tab"},
+		{"steps:\n- say: hello\n\t- x\n", "s.yaml:3: no valid YAML: found a tab"},
 		{"a: &a [*a]\nsteps:\n- say: hello\n", "s.yaml:1: "},
 		{"name: &n x\nabout: *n\nsteps:\n- say: hello\n", "s.yaml:1: name: anchors and aliases"},
 		{"steps:\n- say: hello\n---\nsteps:\n- say: hello\n", "s.yaml:3: a second document"},

@@ -27,7 +27,7 @@ var allowed = []struct {
 }{
 	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/..."}},
 	{"host", []string{"host/...", "internal/rundir"}},
-	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio"}},
+	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile"}},
 	{"host/certs", nil},
 	{"host/ping", nil},
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
@@ -35,13 +35,13 @@ var allowed = []struct {
 	{"host/session", []string{"internal/audio", "internal/lane"}},
 	{"host/supervisor", []string{"host/session", "internal/pluginwire/...", "internal/audio", "proto/..."}},
 	{"internal/pluginwire/...", []string{"internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
-	{"internal/caller", []string{"internal/audio", "proto/..."}},
+	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // audio, breakrules, lane, layout, protogen, rundir
+	{"internal/...", nil}, // audio, breakrules, lane, layout, protogen, rundir, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 
