@@ -45,6 +45,9 @@ func (p *prompt) convert(a PromptAudio) (data []byte, err error) {
 // active says whether the caller hears, or is about to hear, some of the prompt.
 func (p *prompt) active(now time.Duration) bool { return p.queued > 0 || p.to > now }
 
+// pausing says that the prompt has begun, and that its turn may go on with it.
+func (p *prompt) pausing() bool { return p.turn != 0 && p.sent > 0 && !p.ended }
+
 // heard is how much of the prompt has probably been heard.
 func (p *prompt) heard(now time.Duration) time.Duration {
 	if p.sent == 0 {
@@ -64,14 +67,18 @@ func (b *playback) find(id uint64) *prompt {
 
 func (b *playback) start(p *prompt) { b.prompts = append(b.prompts, p) }
 
-// current is the prompt that plays now, or nil.
-func (b *playback) current(now time.Duration) *prompt {
+// current is the prompt that plays now, or else one that pauses because its audio
+// comes late, or nil.
+func (b *playback) current(now time.Duration) (pausing *prompt) {
 	for _, p := range b.prompts {
 		if p.active(now) {
 			return p
 		}
+		if p.pausing() {
+			pausing = p
+		}
 	}
-	return nil
+	return pausing
 }
 
 // queued says whether audio is still on its way to the wire.

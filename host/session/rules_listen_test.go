@@ -133,6 +133,39 @@ func TestR13_NoInputDuringAProtectedPrompt(t *testing.T) {
 	}
 }
 
+// TestR13_WhereAudioComesLate: a bot may write a prompt more slowly than it plays.
+func TestR13_WhereAudioComesLate(t *testing.T) {
+	for name, bargeIn := range map[string]bool{"a protected prompt": false, "one that may be cut": true} {
+		t.Run(name, func(t *testing.T) {
+			c := greeted(t, Traits{})
+			c.keys(2, "1")
+			c.command(2, 2, StartPrompt{BargeIn: bargeIn})
+			c.command(2, 2, PromptAudio{Data: make([]byte, 8000)})
+			c.listen(3)
+			c.wait(1100 * time.Millisecond)
+			c.hears(3, append(quiet(300), voice(400)...))
+			if bargeIn {
+				c.wantOpen(3, "START")
+				c.wantDone(2, "CHUNK(8000) FINAL")
+				if got := event[BargedIn](c); got != (BargedIn{Turn: 2, Prompt: 2, Heard: time.Second}) {
+					t.Errorf("the bot was told %+v, want prompt 2, of which all that was sent was heard", got)
+				}
+				return
+			}
+			c.command(2, 2, PromptAudio{Data: make([]byte, 4000), End: true})
+			c.command(2, 0, Done{})
+			c.wantDone(2, "CHUNK(8000) CHUNK(4000) FINAL")
+			c.wantOpen(3, "")
+			if count[BargedIn](c) != 0 {
+				t.Errorf("the bot was told %+v", c.events)
+			}
+			c.wait(500 * time.Millisecond)
+			c.hears(3, words(t, "slt-yes"))
+			c.wantOpen(3, "START END")
+		})
+	}
+}
+
 func TestR14_CallerAudio(t *testing.T) {
 	sound := words(t, "awb-pay")
 	pcm := audio.EncodeLinear16(nil, audio.DecodeMuLaw(nil, sound))

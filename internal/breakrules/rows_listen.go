@@ -33,6 +33,12 @@ var listenRows = []row{
 		new:  "return false && p != nil",
 	},
 	{
+		rule: "R13", pkg: engine, test: "TestR13_WhereAudioComesLate", what: "a protected prompt is cut where its audio comes late",
+		file: "host/session/playback.go",
+		old:  "\t\t\tpausing = p\n",
+		new:  "\t\t\tcontinue\n",
+	},
+	{
 		rule: "R14", pkg: engine, test: "TestR14_CallerAudio", what: "half a sample at the end of a frame is lost",
 		file: "host/session/speech.go",
 		old:  "s.half = append([]byte(nil), data[n:]...)",
