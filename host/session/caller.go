@@ -39,7 +39,7 @@ type Request struct {
 
 	Kind       InputKind
 	Audio      []byte       // Audio: the session keeps it
-	Format     audio.Format // Audio
+	Format     audio.Format // Audio; zero where nothing is said: as before on the RPC, or mu-law at 8 kHz
 	Language   string       // Audio
 	Digits     string       // DTMF: 0-9, *, #, A-D as pressed
 	Name       string       // SessionStart, CustomInput

@@ -3,6 +3,8 @@ package session
 import (
 	"strings"
 	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
 )
 
 func (s *state) opened(now time.Duration, in input) {
@@ -17,6 +19,9 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 		return // completed meanwhile: what still arrives is not heard
 	}
 	r.partial = r.partial || q.Partial
+	if q.Kind == Audio && q.Format != (audio.Format{}) {
+		r.format = q.Format // who says it once means all that follows, too
+	}
 	if s.phase == unborn {
 		s.born(now, q)
 		if q.Kind == SessionStart {

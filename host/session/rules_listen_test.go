@@ -203,4 +203,19 @@ func TestR14_CallerAudio(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the format said in the first message alone", func(t *testing.T) {
+		for name, first := range map[string]int{"with audio": 320, "without": 0} {
+			c := greeted(t, Traits{Audio: AllAudio})
+			c.open(2, Request{Kind: Audio, Format: audio.Format{Encoding: audio.Linear16, Rate: 8000}, Audio: pcm[:first:first]})
+			c.hears(2, pcm[first:])
+			c.wantOpen(2, "START END")
+			if n := count[FormatChanged](c); n != 1 {
+				t.Errorf("%s: the bot was told of %d formats, want 1", name, n)
+			}
+			c.listen(3)
+			if got := event[FormatChanged](c).Format; got != audio.Telephone {
+				t.Errorf("%s: on the next RPC, where nothing is said, it is %v", name, got)
+			}
+		}
+	})
 }

@@ -142,7 +142,7 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 		s.speech.rpc = 0 // a pause: what was said meanwhile does not count
 		return
 	}
-	if err := s.setFormat(now, q.Format.Normal()); err != nil {
+	if err := s.setFormat(now, r.format.Normal()); err != nil {
 		s.act(action{kind: note, note: "caller audio cannot be read", detail: err.Error()})
 		return
 	}

@@ -3,6 +3,8 @@ package session
 import (
 	"slices"
 	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
 )
 
 // rpcID is the ordinal of an RPC within its session, from 1.
@@ -78,12 +80,13 @@ const (
 type rpcState struct {
 	id         rpcID
 	stamp      uint64
-	taken      bool // a turn or event is bound to it: it no longer listens
-	heard      bool // caller audio came on it
-	ended      bool // input on it is over: further audio is not heard
-	chunks     bool // prompt audio was queued on it
-	started    bool // START_OF_INPUT was sent on it
-	partial    bool // PARTIAL responses are welcome on it
+	taken      bool         // a turn or event is bound to it: it no longer listens
+	heard      bool         // caller audio came on it
+	ended      bool         // input on it is over: further audio is not heard
+	chunks     bool         // prompt audio was queued on it
+	started    bool         // START_OF_INPUT was sent on it
+	partial    bool         // PARTIAL responses are welcome on it
+	format     audio.Format // of its audio, as last said
 	halfClosed bool
 	since      time.Duration // when it joined
 }

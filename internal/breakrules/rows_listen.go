@@ -45,6 +45,12 @@ var listenRows = []row{
 		new:  "s.half = nil",
 	},
 	{
+		rule: "R14", pkg: engine, test: "TestR14_CallerAudio", what: "the format counts for the message alone that names it",
+		file: "host/session/speech.go",
+		old:  "r.format.Normal()",
+		new:  "q.Format.Normal()",
+	},
+	{
 		rule: "R14", pkg: wire, test: "TestR14_EncodingsOnTheWire", what: "A-law is taken for mu-law",
 		file: "host/rpc/convert.go",
 		old:  "return audio.ALaw, nil",
