@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 )
 
@@ -246,15 +247,22 @@ func (r *RPC) end(err error) {
 	signal(r.ready)
 }
 
-// drop takes back the audio of a prompt, or of all for 0.
+// drop takes back the audio of a prompt, or of all for 0. What it was to come with
+// is still sent.
 func (r *RPC) drop(prompt uint64) {
 	r.mu.Lock()
 	var back []Response
 	kept := r.queue[:0]
 	for _, o := range r.queue {
-		if o.Type == Chunk && (prompt == 0 || o.prompt == prompt) {
+		clips := o.dropClips(prompt)
+		switch {
+		case o.Type == Chunk && (prompt == 0 || o.prompt == prompt):
 			back = append(back, o.Response)
-		} else {
+			continue
+		case len(clips) > 0:
+			back = append(back, Response{Clips: clips})
+		}
+		if o.Type != Partial || len(o.Clips) > 0 {
 			kept = append(kept, o)
 		}
 	}
@@ -264,6 +272,18 @@ func (r *RPC) drop(prompt uint64) {
 	for _, response := range back {
 		r.takeBack(response)
 	}
+}
+
+// dropClips removes the clips of a prompt, or all for 0, and returns them.
+func (o *outgoing) dropClips(prompt uint64) (dropped []Clip) {
+	o.Clips = slices.DeleteFunc(o.Clips, func(c Clip) bool {
+		gone := prompt == 0 || c.prompt == prompt
+		if gone {
+			dropped = append(dropped, c)
+		}
+		return gone
+	})
+	return dropped
 }
 
 // sent tells the session that the audio of a response has left.

@@ -15,6 +15,15 @@ func outbox() *RPC {
 	return newRPC(&Session{mailbox: lane.NewMailbox[input](), done: make(chan struct{})}, 1)
 }
 
+// clips is a response with prompts of 100 bytes each.
+func clips(kind ResponseType, prompts ...uint64) (r Response) {
+	r.Type = kind
+	for _, prompt := range prompts {
+		r.Clips = append(r.Clips, Clip{Audio: make([]byte, 100), prompt: prompt})
+	}
+	return r
+}
+
 func chunk(prompt uint64, bytes int) Response {
 	return Response{Type: Chunk, Audio: make([]byte, bytes), prompt: prompt, cost: 2 * bytes}
 }
@@ -23,7 +32,7 @@ func TestChunks(t *testing.T) {
 	tests := []struct {
 		name string
 		fill func(r *RPC)
-		want []int // bytes of each chunk; 0 for another response
+		want []int // bytes of audio of each response
 	}{
 		{"waiting audio becomes one chunk", func(r *RPC) { r.push(chunk(1, 160)); r.push(chunk(1, 160)) }, []int{320}},
 		{"too little waits", func(r *RPC) { r.push(chunk(1, 99)) }, nil},
@@ -36,6 +45,8 @@ func TestChunks(t *testing.T) {
 		{"the largest chunk", func(r *RPC) { r.push(chunk(1, 65536+65536+500)) }, []int{65536, 65536, 500}},
 		{"dropped audio does not leave", func(r *RPC) { r.push(chunk(1, 160)); r.push(chunk(2, 160)); r.drop(1) }, []int{160}},
 		{"all dropped but the FINAL", func(r *RPC) { r.push(chunk(1, 160)); r.push(Response{Type: Final}); r.drop(0) }, []int{0}},
+		{"a FINAL without its prompts", func(r *RPC) { r.push(clips(Partial, 1)); r.push(clips(Final, 2, 3)); r.drop(0) }, []int{0}},
+		{"a FINAL without one of them", func(r *RPC) { r.push(clips(Final, 1, 2)); r.drop(1) }, []int{100}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,7 +57,11 @@ func TestChunks(t *testing.T) {
 				var got []int
 				go func() {
 					for response := range r.Responses(ctx) {
-						got = append(got, len(response.Audio))
+						n := len(response.Audio)
+						for _, clip := range response.Clips {
+							n += len(clip.Audio)
+						}
+						got = append(got, n)
 					}
 				}()
 				synctest.Wait()

@@ -131,6 +131,29 @@ func TestR42_WhatElseIsCut(t *testing.T) {
 			}
 		})
 	})
+	t.Run("in WAV mode, too, where the answer may wait behind a filler", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			settings := DefaultSettings()
+			settings.Answers, settings.PartialResponses, settings.Filler = WAV, true, make([]byte, 800)
+			l := start(t, Config{Calls: &settings}, func(sink Sink, e Event) {
+				if in, ok := e.Body.(InputEnded); ok && in.Turn == 1 {
+					time.AfterFunc(3*time.Second, func() {
+						sink.Command(Command{Turn: 1, Prompt: 1, Body: StartPrompt{BargeIn: true}})
+						sink.Command(Command{Turn: 1, Prompt: 1, Body: PromptAudio{Data: make([]byte, 60000), End: true}})
+						sink.Command(Command{Turn: 1, Body: Done{}})
+					})
+				}
+			})
+			first := l.join(Key{"org", "c1"}, Request{Kind: SessionStart, Partial: true})
+			first.HalfClose()
+			time.Sleep(4 * time.Second)
+			l.join(Key{"org", "c1"}, Request{Kind: DTMF, Digits: "1"})
+			synctest.Wait()
+			if got := read(t.Context(), first).responses; len(got) != 1 || shapeOf(got[0]) != "FINAL" || got[0].Input == nil {
+				t.Errorf("after the interruption %+v were sent, want FINAL without prompts", got)
+			}
+		})
+	})
 	t.Run("the host's own filler is cut like the bot's words", func(t *testing.T) {
 		c := greetedWith(t, Traits{}, func(s *Settings) { s.Filler = make([]byte, 24000) })
 		c.keys(2, "1")

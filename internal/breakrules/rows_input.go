@@ -141,6 +141,12 @@ var inputRows = []row{
 		new:  "\ts.play.cut(now)\n",
 	},
 	{
+		rule: "R42", pkg: engine, test: "TestR42_WhatElseIsCut", what: "the rest of the answer is sent in WAV mode",
+		file: "host/session/rpc.go",
+		old:  "gone := prompt == 0 || c.prompt == prompt\n",
+		new:  "gone := prompt != 0 && c.prompt == prompt\n",
+	},
+	{
 		rule: "R42", pkg: engine, test: "TestR42_BargeIn", what: "the bot is not told that it was interrupted",
 		file: "host/session/turn.go",
 		old:  "\ts.tell(now, cut)\n",
