@@ -159,6 +159,19 @@ func TestR14_EncodingsOnTheWire(t *testing.T) {
 	}
 }
 
+func TestR22_ChunksOnTheWire(t *testing.T) {
+	got := serve(t, session.Config{}).begin(t, "c1")
+	last := len(got) - 1
+	for _, r := range got[:last] {
+		if p := r.GetPrompts(); r.GetResponseType() != mediav1.VoiceVAResponse_CHUNK || len(p) != 1 || bytes.HasPrefix(p[0].GetAudioContent(), []byte("RIFF")) {
+			t.Errorf("before FINAL came %v with %d prompts, want a CHUNK with one and no header", r.GetResponseType(), len(p))
+		}
+	}
+	if last == 0 || got[last].GetResponseType() != mediav1.VoiceVAResponse_FINAL || len(got[last].GetPrompts()) != 0 {
+		t.Errorf("%d chunks were closed by %v", last, got[last])
+	}
+}
+
 // wavCalls is a call in WAV mode that greets with two prompts and wants no more.
 func wavCalls(t *testing.T) []*mediav1.VoiceVAResponse {
 	wav := session.DefaultSettings()

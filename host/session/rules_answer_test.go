@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -129,11 +130,21 @@ func TestR22_ChunkSizes(t *testing.T) {
 		})
 	}
 	t.Run("the first one does not wait to grow", func(t *testing.T) {
-		c := greeted(t, Traits{})
-		c.keys(2, "1")
-		c.command(2, 2, StartPrompt{})
-		c.command(2, 2, PromptAudio{Data: make([]byte, 160)})
-		c.wantOpen(2, "CHUNK(160)")
+		synctest.Test(t, func(t *testing.T) {
+			l := start(t, Config{}, func(sink Sink, e Event) {
+				if in, ok := e.Body.(InputEnded); ok {
+					sink.Command(Command{Turn: in.Turn, Prompt: 1, Body: StartPrompt{}})
+					sink.Command(Command{Turn: in.Turn, Prompt: 1, Body: PromptAudio{Data: make([]byte, 160)}})
+				}
+			})
+			rpc := l.join(Key{"org", "c1"}, Request{Kind: SessionStart})
+			rpc.HalfClose()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if got := read(ctx, rpc).responses; len(got) != 1 || len(got[0].Audio) != 160 {
+				t.Errorf("%d responses were sent while the bot went on, want a chunk of what there was", len(got))
+			}
+		})
 	})
 }
 

@@ -272,6 +272,19 @@ func TestR32_EstimateOfPlayback(t *testing.T) {
 	if got := event[BargedIn](c); got != (BargedIn{Turn: 2, Prompt: 4, Heard: 500 * time.Millisecond}) {
 		t.Errorf("cut %+v, want prompt 4 of turn 2 after 500 ms", got)
 	}
+	t.Run("a pause of the bot is not heard", func(t *testing.T) {
+		c := greeted(t, Traits{})
+		c.keys(2, "1")
+		c.command(2, 2, StartPrompt{BargeIn: true})
+		for range 2 {
+			c.command(2, 2, PromptAudio{Data: make([]byte, 8000)})
+			c.wait(1500 * time.Millisecond)
+		}
+		c.keys(3, "2")
+		if got := event[BargedIn](c); got != (BargedIn{Turn: 2, Prompt: 2, Heard: 2 * time.Second}) {
+			t.Errorf("cut %+v, want prompt 2 after the 2 s that there were of it", got)
+		}
+	})
 	t.Run("WAV", func(t *testing.T) {
 		c := greetedWith(t, Traits{}, inWAV)
 		c.keys(2, "1")

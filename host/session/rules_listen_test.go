@@ -48,6 +48,18 @@ func TestR11_OverlappingRPCs(t *testing.T) {
 			c.wantDone(2, "START END CHUNK(4000) FINAL")
 		})
 	}
+	t.Run("words before the half-close of the first", func(t *testing.T) {
+		c := newCall(t, Traits{})
+		c.open(1, Request{Kind: SessionStart})
+		c.listen(2)
+		c.hears(2, append(quiet(150), voice(200)...))
+		c.halfClose(1)
+		c.wantDone(1, "FINAL")
+		c.wantOpen(2, "START")
+		if got := event[TurnStarted](c); got.Cause != BySpeech || count[TurnStarted](c) != 2 {
+			t.Errorf("the greeting came behind the words: %+v", c.events)
+		}
+	})
 	t.Run("the newest takes what belongs to no turn", func(t *testing.T) {
 		c := greeted(t, Traits{})
 		c.listen(2)

@@ -179,12 +179,14 @@ func TestR6_Identities(t *testing.T) {
 			})
 		})
 	}
-	t.Run("another conversation on the same RPC", func(t *testing.T) {
+	t.Run("another conversation or organisation on the same RPC", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := start(t, Config{}, nil)
 			rpc := l.join(Key{"org", "c1"}, Request{Kind: SessionStart})
-			if err := rpc.Receive(t.Context(), &Request{Key: Key{"org", "c2"}, Kind: SessionEnd}); !errors.Is(err, ErrBadRequest) {
-				t.Errorf("got %v, want %v", err, ErrBadRequest)
+			for _, key := range []Key{{"org", "c2"}, {"other", "c1"}} {
+				if err := rpc.Receive(t.Context(), &Request{Key: key, Kind: SessionEnd}); !errors.Is(err, ErrBadRequest) {
+					t.Errorf("%v got %v, want %v", key, err, ErrBadRequest)
+				}
 			}
 		})
 	})

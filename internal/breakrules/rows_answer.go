@@ -51,6 +51,18 @@ var answerRows = []row{
 		new:  "maxChunk = 65537",
 	},
 	{
+		rule: "R22", pkg: engine, test: "TestR22_ChunkSizes", what: "the first chunk waits to grow",
+		file: "host/session/rpc.go",
+		old:  "bytes < minChunk && !first.sealed",
+		new:  "bytes < 3200 && !first.sealed",
+	},
+	{
+		rule: "R22", pkg: wire, test: "TestR22_ChunksOnTheWire", what: "chunks are sent as FINAL",
+		file: "host/rpc/convert.go",
+		old:  "mediav1.VoiceVAResponse_CHUNK",
+		new:  "mediav1.VoiceVAResponse_FINAL",
+	},
+	{
 		rule: "R23", pkg: engine, test: "TestR23_PromptsAreMuLawAt8kHz", what: "prompts are not converted",
 		file: "host/session/command.go",
 		old:  "audio.NewConverter(p.Format)",
@@ -181,6 +193,12 @@ var answerRows = []row{
 		file: "host/session/playback.go",
 		old:  "begin := max(now, b.ends)",
 		new:  "begin := now",
+	},
+	{
+		rule: "R32", pkg: engine, test: "TestR32_EstimateOfPlayback", what: "a pause of the bot is heard",
+		file: "host/session/playback.go",
+		old:  "p.paused += begin - p.to",
+		new:  "p.paused += 0",
 	},
 	{
 		rule: "R32", pkg: engine, test: "TestR32_EstimateOfPlayback", what: "prompts play twice as fast",

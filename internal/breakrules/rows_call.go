@@ -57,6 +57,12 @@ var callRows = []row{
 		new:  "case q.Key.Org != s.key.Org:",
 	},
 	{
+		rule: "R6", pkg: engine, test: "TestR6_Identities", what: "an RPC may change its organisation",
+		file: "host/session/session.go",
+		old:  "case q.Key != s.key:",
+		new:  "case q.Key.Conversation != s.key.Conversation:",
+	},
+	{
 		rule: "R6", pkg: engine, test: "TestR6_Identities", what: "a call needs no conversation_id",
 		file: "host/session/sessions.go",
 		old:  `case first.Key.Conversation == "":`,

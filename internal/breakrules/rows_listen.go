@@ -15,6 +15,12 @@ var listenRows = []row{
 		new:  "if s.greeting != 0 || s.turn != nil && s.turn.cause == ByStart || r.ended || len(q.Audio) == 0 ||",
 	},
 	{
+		rule: "R11", pkg: engine, test: "TestR11_OverlappingRPCs", what: "the greeting interrupts who spoke before it",
+		file: "host/session/turn.go",
+		old:  "\tdefault:\n\t\ts.greet(now)\n",
+		new:  "",
+	},
+	{
 		rule: "R12", pkg: engine, test: "TestR12_AudioIsNotSpeech", what: "the first audio is speech",
 		file: "host/session/speech.go",
 		old:  "\tr.heard = true\n",
