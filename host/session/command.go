@@ -155,14 +155,18 @@ func (s *state) hold(now time.Duration, c Command, p *prompt, data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	if s.held.add(p.id, p.bargeIn, data) {
-		p.held = true
-		s.awaitMore(now)
-		return
+	why := "the answers before it have not been read yet"
+	if s.held.size+s.unread+len(data) <= maxUnread {
+		if s.held.add(p.id, p.bargeIn, data) {
+			p.held = true
+			s.awaitMore(now)
+			return
+		}
+		why = fmt.Sprintf("the answer is longer than %v, which is the most in WAV mode", audio.Telephone.Duration(maxHeld))
 	}
 	p.ended = true
 	s.unplayed += len(data)
-	s.refuse(now, c, "audio", fmt.Sprintf("the answer is longer than %v, which is the most in WAV mode", audio.Telephone.Duration(maxHeld)))
+	s.refuse(now, c, "audio", why)
 }
 
 // flushWaiting plays what the bot said while no RPC could carry it.
@@ -185,6 +189,9 @@ func (s *state) flushWaiting(rpc rpcID) {
 
 // settle takes note of prompt audio that left, or that was taken back.
 func (s *state) settle(now time.Duration, in input) {
+	if s.Answers == WAV {
+		s.unread -= in.bytes
+	}
 	if in.kind == left {
 		s.play.left(now, in.prompt, in.bytes)
 		if in.prompt&hostPrompt == 0 {

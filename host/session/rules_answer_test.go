@@ -94,6 +94,26 @@ func TestR21_WAVAnswers(t *testing.T) {
 		c.command(turn, 0, Done{})
 		c.wantDone(2, "FINAL(2097152)")
 	})
+	t.Run("answers that nobody reads are refused beyond twice that", func(t *testing.T) {
+		c := greetedWith(t, Traits{}, inWAV)
+		answer := func(rpc rpcID, want string) {
+			t.Helper()
+			turn := c.keys(rpc, "1") // which interrupts the one before, though it is on its way
+			for prompt := 2 * turn; prompt < 2*turn+2; prompt++ {
+				c.say(turn, prompt, 100_000, true)
+			}
+			c.command(turn, 0, Done{})
+			c.wantDone(rpc, want)
+		}
+		answer(2, "FINAL(800000)(800000)")
+		answer(3, "FINAL(800000)(800000)")
+		answer(4, "FINAL(800000)")
+		if got := event[Refused](c); got.Command != "audio" || count[Refused](c) != 1 || c.s.unplayed != 800_000 {
+			t.Errorf("refused %d times, the last time %+v, and %d bytes unplayed", count[Refused](c), got, c.s.unplayed)
+		}
+		c.deliver(3) // it is read
+		answer(5, "FINAL(800000)(800000)")
+	})
 }
 
 func TestR22_ChunkSizes(t *testing.T) {

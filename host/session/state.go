@@ -159,6 +159,7 @@ type state struct {
 	play     playback
 	waiting  []Response // spontaneous audio that no RPC can carry yet
 	held     held       // WAV mode: what the next answer will say
+	unread   int        // WAV mode: bytes of prompts on their way to the wire
 	leaving  *ending    // what ends the bot's part once an RPC can carry it
 	speech   speech
 
@@ -301,6 +302,9 @@ func (s *state) act(a action) { s.outgoing = append(s.outgoing, a) }
 func (s *state) respond(rpc rpcID, r Response) {
 	if s.rpc(rpc) == nil {
 		return // broken off
+	}
+	for _, c := range r.Clips {
+		s.unread += len(c.Audio)
 	}
 	s.act(action{kind: respond, rpc: rpc, response: r})
 }

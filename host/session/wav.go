@@ -7,6 +7,10 @@ import "slices"
 // gRPC's default for a message is twice this.
 const maxHeld = 2 << 20
 
+// maxUnread bounds that together with the answers before it that have not left,
+// on whichever RPC: a caller's side that does not read may still send input.
+const maxUnread = 2 * maxHeld
+
 // held is what the next answer will say, in WAV mode.
 type held struct {
 	clips []Clip
