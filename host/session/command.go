@@ -137,7 +137,7 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 		s.repay(now, r.cost)
 	case rpc == 0 || s.turn != nil && s.turn.inputOpen:
 		p.held = true
-		s.waiting = append(s.waiting, r)
+		s.wait(r)
 		return
 	default:
 		s.tellEndOfInput()
@@ -148,6 +148,17 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 	if p.ended && rpc != 0 {
 		s.act(action{kind: seal, rpc: rpc})
 	}
+}
+
+// wait keeps audio until an RPC can carry it.
+func (s *state) wait(r Response) {
+	if n := len(s.waiting); n > 0 && s.waiting[n-1].prompt == r.prompt {
+		last := &s.waiting[n-1]
+		last.Audio = append(last.Audio, r.Audio...)
+		last.cost += r.cost
+		return
+	}
+	s.waiting = append(s.waiting, r)
 }
 
 // hold keeps audio for the FINAL that will carry it, in WAV mode.

@@ -176,6 +176,12 @@ func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 }
 
 func (s *state) dtmf(now time.Duration, rpc rpcID, r *rpcState, digits string) {
+	if s.turn != nil && s.protected(now) { // as Webex does: to take it would cut the answer short
+		if !s.answering(rpc) {
+			s.final(rpc)
+		}
+		return
+	}
 	if digits == "" { // another way to say NO_INPUT
 		s.noInput(now, rpc, r)
 		return

@@ -92,6 +92,14 @@ func TestR35_EntriesWithoutAFirstKey(t *testing.T) {
 			t.Errorf("the bot was told %+v", c.events)
 		}
 	})
+	t.Run("are lost while one is still being answered", func(t *testing.T) {
+		c := prompted(t, false, false, false)
+		c.open(4, Request{Kind: DTMF, Digits: "1"})
+		c.wantDone(4, "FINAL")
+		if _, done := c.completed[2]; done || count[DTMFEntry](c) != 0 || count[TurnEnded](c) != 0 {
+			t.Errorf("the answer was given up: %+v", c.events)
+		}
+	})
 }
 
 func TestR36_Terminator(t *testing.T) {

@@ -39,6 +39,12 @@ var listenRows = []row{
 		new:  "return false && p != nil",
 	},
 	{
+		rule: "R35", pkg: engine, test: "TestR35_EntriesWithoutAFirstKey", what: "an entry cuts a protected answer that is not whole",
+		file: "host/session/input.go",
+		old:  "if s.turn != nil && s.protected(now) { // as",
+		new:  "if s.turn == nil && s.turn != nil { // as",
+	},
+	{
 		rule: "R13", pkg: engine, test: "TestR13_WhereAudioComesLate", what: "a protected prompt is cut where its audio comes late",
 		file: "host/session/playback.go",
 		old:  "\t\t\tpausing = p\n",
