@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/host/certs"
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/host/ping"
 	"github.com/byova-host/byova-host/host/rpc"
@@ -107,6 +108,14 @@ func (h *host) listen() (err error) {
 	if h.config.Ping.Listen != "" {
 		if h.bell, err = net.Listen("tcp", h.config.Ping.Listen); err != nil {
 			return fmt.Errorf("listen for the ping: %w", err)
+		}
+		if h.config.Ping.TLS {
+			own := certs.Files{Cert: h.config.TLS.Cert, Key: h.config.TLS.Key} // load balancers have no certificate
+			settings, err := own.Server(h.log.Named("ping"))
+			if err != nil {
+				return err
+			}
+			h.bell = tls.NewListener(h.bell, settings)
 		}
 		h.log.Info("ping", "address", h.bell.Addr().String(), "service", h.config.Ping.Service)
 	}

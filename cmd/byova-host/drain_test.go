@@ -35,12 +35,11 @@ func TestDraining(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := serveFile(t, "ping: {listen: '127.0.0.1:0'}\nshutdown_timeout: "+test.limit+"\n")
-			_, ping, _ := strings.Cut(p.log.String(), "ping: address=")
-			ping, _, _ = strings.Cut(ping, " ")
+			ping := "http://" + pingAddress(p)
 			echo := echoOf(t, p).Pid
 			s := dial(t, p.addr)
 			s.greet("c1")
-			if code, state := pingOf(t, ping); code != 200 || state != "online" {
+			if code, state := pingOf(t, http.DefaultClient, ping); code != 200 || state != "online" {
 				t.Errorf("before the signal the ping says %d, %s", code, state)
 			}
 			p.signal(t)
@@ -95,7 +94,7 @@ func refusesNewCalls(t *testing.T, p *process, s *stranger, ping string) {
 		return err != nil && err.Error() == "NOT_SERVING"
 	})
 	eventually(t, 5*time.Second, "the ping says 503", func() bool {
-		code, state := pingOf(t, ping)
+		code, state := pingOf(t, http.DefaultClient, ping)
 		return code == 503 && state == "offline"
 	})
 	eventually(t, 5*time.Second, "a new call gets UNAVAILABLE", func() bool {
@@ -107,10 +106,17 @@ func refusesNewCalls(t *testing.T, p *process, s *stranger, ping string) {
 	})
 }
 
-// pingOf asks a host's ping.
-func pingOf(t *testing.T, addr string) (code int, state string) {
+// pingAddress is where a host says that its ping answers.
+func pingAddress(p *process) string {
+	_, addr, _ := strings.Cut(p.log.String(), "ping: address=")
+	addr, _, _ = strings.Cut(addr, " ")
+	return addr
+}
+
+// pingOf asks the ping of a host at a URL.
+func pingOf(t *testing.T, client *http.Client, url string) (code int, state string) {
 	t.Helper()
-	r, err := http.Get("http://" + addr + "/voiceva/v1/ping")
+	r, err := client.Get(url + "/voiceva/v1/ping")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,7 +69,7 @@ func TestServeTLS(t *testing.T) {
 	if err := os.WriteFile(both, slices.Concat(readFile(t, webexCert), readFile(t, otherCert)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := serveFile(t, fmt.Sprintf("tls: {cert: %s, key: %s, client_ca: %s, client_names: ['*.example.com']}\n", cert, key, both))
+	p := serveFile(t, fmt.Sprintf("tls: {cert: %s, key: %s, client_ca: %s, client_names: ['*.example.com']}\nping: {listen: 'localhost:0', tls: true}\n", cert, key, both))
 	addr := strings.Replace(p.addr, "127.0.0.1", "localhost", 1)
 	place := func(args ...string) int {
 		t.Helper()
@@ -77,6 +79,12 @@ func TestServeTLS(t *testing.T) {
 	trusted := []string{"--ca", cert, "--cert", webexCert, "--key", webexKey}
 	if code := place(trusted...); code != 0 {
 		t.Errorf("a call with the right certificate: exit %d", code)
+	}
+	https := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}}}
+	defer https.CloseIdleConnections()
+	_, port, _ := net.SplitHostPort(pingAddress(p))
+	if code, state := pingOf(t, https, "https://localhost:"+port); code != 200 || state != "online" {
+		t.Errorf("a ping without a certificate got %d, %s", code, state)
 	}
 	for name, args := range map[string][]string{
 		"without TLS": {}, "without a certificate": {"--ca", cert}, "with another name": {"--ca", cert, "--cert", otherCert, "--key", otherKey},

@@ -42,6 +42,9 @@ func (r *reader) checkTLS(c *Config) {
 	if c.TLS.Key != "" && openToAll(c.TLS.Key) {
 		r.at("tls.key", true, "all users of this machine can read %s: chmod 600 it", c.TLS.Key)
 	}
+	if c.Ping.TLS && !cert && !key {
+		r.at("ping.tls", false, "stands without tls.cert and tls.key: without them there is no TLS")
+	}
 	if r.set("tls.client_ca") && !cert && !key {
 		r.at("tls.client_ca", false, "stands without tls.cert and tls.key: without them there is no TLS")
 	}

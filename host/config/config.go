@@ -42,6 +42,7 @@ type Log struct {
 type Ping struct {
 	Listen  string // empty: nowhere
 	Service string
+	TLS     bool // with the certificate of the host; clients show none
 }
 
 // Limits bound the calls.

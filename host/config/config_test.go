@@ -193,6 +193,7 @@ func TestProblems(t *testing.T) {
 			"2: admin: localhost:1 takes the port of listen, :1: choose another"},
 		{"one port by two names", "admin: localhost:1\nping: {listen: '127.0.0.1:1'}\n",
 			"2: ping.listen: 127.0.0.1:1 takes the port of admin, localhost:1: choose another"},
+		{"ping without a certificate", "ping: {tls: true}\n", "1: ping.tls: stands without tls.cert and tls.key: without them there is no TLS"},
 		{"no service", "ping: {service: a/b}\n", `1: ping.service: "a/b" is no part of a URL's path: use letters, digits, - and _`},
 		{"cert alone", "tls:\n  cert: plain\n", "2: tls.cert: stands without tls.key: name both or neither"},
 		{"key alone", "tls:\n  key: plain\n", "2: tls.key: stands without tls.cert: name both or neither"},

@@ -44,6 +44,8 @@ var fields = []field[Config]{
 		"Where GET /SERVICE/v1/ping answers over HTTP, without a token. Unset: nowhere."},
 	{"ping.service", bind(text("name", checkService), func(c *Config) *string { return &c.Ping.Service }),
 		"The service's name in the path and the answer of the ping."},
+	{"ping.tls", bind(boolean(), func(c *Config) *bool { return &c.Ping.TLS }),
+		"Answer the ping over HTTPS, with the certificate of tls.cert. No client is asked for one."},
 	{"limits.sessions", bind(number(0, 1_000_000), func(c *Config) *int { return &c.Limits.Sessions }),
 		"Most calls at a time. More get RESOURCE_EXHAUSTED. 0: no limit."},
 	{"limits.idle", bind(duration(10*time.Second, 24*time.Hour, notZero), func(c *Config) *time.Duration { return &c.Limits.Idle }),

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -38,7 +40,7 @@ func NewServer(service string) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /"+service+"/v1/ping", s.answer)
 	s.http = http.Server{
-		Handler: mux, MaxHeaderBytes: 16 << 10,
+		Handler: mux, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(io.Discard, "", 0), // of clients that break off
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 	}
 	return s
