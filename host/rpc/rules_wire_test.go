@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,7 +135,14 @@ func TestR51_FallbackStatus(t *testing.T) {
 // the call goes on; then the last one, and the call is gone after the grace.
 func TestR52_CancelledOnTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := perform(t, &puppet{react: answering(done)}, session.Config{CancelGrace: 10 * time.Second})
+		var begun atomic.Int32
+		answer := answering(done)
+		r := perform(t, &puppet{react: func(sink session.Sink, e session.Event) {
+			if _, started := e.Body.(session.Started); started {
+				begun.Add(1)
+			}
+			answer(sink, e)
+		}}, session.Config{CancelGrace: 10 * time.Second})
 		r.begin(t, "c1")
 		breakOff := func() {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -153,8 +161,8 @@ func TestR52_CancelledOnTheWire(t *testing.T) {
 		}
 		breakOff()
 		time.Sleep(9 * time.Second)
-		if got, err := r.exchange(t, digits("c1", 1)); err != nil || len(got) != 1 {
-			t.Errorf("the next RPC got %v, %v", got, err)
+		if got, err := r.exchange(t, digits("c1", 1)); err != nil || len(got) != 1 || begun.Load() != 1 {
+			t.Errorf("the next RPC got %v, %v, and the call began %d times, want once", got, err, begun.Load())
 		}
 		breakOff()
 		time.Sleep(11 * time.Second)

@@ -173,7 +173,7 @@ var answerRows = []row{
 	{
 		rule: "R31", pkg: engine, test: "TestR31_NothingAfterFinal", what: "words of no turn are lost",
 		file: "host/session/command.go",
-		old:  "s.waiting = append(s.waiting, r)",
+		old:  "s.wait(r)",
 		new:  "s.unplay(now, r.cost)",
 	},
 	{
