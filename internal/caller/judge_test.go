@@ -77,6 +77,12 @@ func TestJudge(t *testing.T) {
 			add(2, 1100, Entry{Kind: HalfClosed}).end(2, 1110), 3, 1100), Limits{}, nil, 0},
 		{"start on another RPC", spokenTo(greeted().add(3, 500, Entry{Kind: SentAudio}), 1100, 2500).
 			got(3, 1100, Response{Type: typeFinal, Events: []string{eventStartOfInput}}), Limits{}, nil, 0},
+		{"the listening RPC is completed just before the end of the call is seen", greeted().add(2, 500, Entry{Kind: SentAudio}).
+			add(3, 600, Entry{Kind: Opened}).add(3, 600, Entry{Kind: SentKeys, Digits: "1#"}).add(3, 600, Entry{Kind: HalfClosed}).end(2, 700).
+			got(3, 701, Response{Type: typeFinal, Events: []string{eventTransfer}}).end(3, 701), Limits{}, nil, 0},
+		{"the listening RPC is completed", greeted().add(2, 500, Entry{Kind: SentAudio}).
+			add(3, 600, Entry{Kind: Opened}).add(3, 600, Entry{Kind: SentKeys, Digits: "1#"}).add(3, 600, Entry{Kind: HalfClosed}).end(2, 700).
+			got(3, 801, Response{Type: typeFinal, Events: []string{eventTransfer}}).end(3, 801), Limits{}, []string{"R2"}, 700},
 		{"session end with an error", greeted().add(3, 900, Entry{Kind: SentEvent, Event: eventSessionEnd}).
 			add(3, 900, Entry{Kind: HalfClosed}).add(3, 910, Entry{Kind: Ended, Status: codes.NotFound}), Limits{}, []string{"R48"}, 910},
 		{"a status", greeted().add(2, 900, Entry{Kind: Ended, Status: codes.AlreadyExists}), Limits{}, []string{"R2"}, 900},

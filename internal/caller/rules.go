@@ -74,7 +74,7 @@ func checkCompletion(w *wire, f *report) {
 			if w.blame(r) == "R2" {
 				f.broken(r.n, r.done.at, "want OK, got %v %q", r.status.Status, r.status.Text)
 			}
-		case r.deaf && !w.over(r.done.at):
+		case w.endedDeaf(r):
 			if !r.overlaps { // else R11
 				f.broken(r.n, r.done.at, "want the RPC open until Webex half-closes it or is answered, it was completed")
 			}

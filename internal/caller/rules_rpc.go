@@ -75,7 +75,7 @@ func checkOverlap(w *wire, f *report) {
 
 func checkOvertaken(w *wire, f *report) {
 	for _, r := range w.rpcs {
-		if r.overlaps && r.deaf && r.status.Status == codes.OK && !w.over(r.done.at) {
+		if r.overlaps && w.endedDeaf(r) {
 			f.broken(r.n, r.done.at, "want the RPC open beside the older one until Webex half-closes it or is answered, it was completed")
 		}
 		newer := r.n < len(w.rpcs) && w.rpcs[r.n].opened < r.done.at

@@ -285,6 +285,14 @@ func (w *wire) over(at time.Duration) bool {
 	return w.hungUp.before(at) || slices.ContainsFunc(w.endings, func(e ending) bool { return e.at <= at && !e.back.before(at) })
 }
 
+// endedDeaf reports whether the server completed an RPC on which it was to listen.
+// When it ends the call it completes all of them, and what it sends on several RPCs
+// at a time may arrive in another order.
+func (w *wire) endedDeaf(r *rpcLog) bool {
+	const skew = 100 * time.Millisecond
+	return r.deaf && r.status.Status == codes.OK && !w.over(r.done.at+skew)
+}
+
 // endedBy reports whether the server ended the call on that RPC.
 func (w *wire) endedBy(rpc int) bool {
 	return slices.ContainsFunc(w.endings, func(e ending) bool { return e.by == rpc })
