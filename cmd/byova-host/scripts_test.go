@@ -67,6 +67,8 @@ func TestScripts(t *testing.T) {
 		{"06-dtmf-barge-in", "long-welcome", chunks, nil},
 		{"07-dtmf-menu", "menu", chunks, nil},
 		{"03-utterance-chunks", "desk", chunks, nil}, // which ends the call
+		{"testdata/two-utterances.yaml", "echo", chunks, nil},
+		{"testdata/two-utterances.yaml", "echo", wav, []string{"mode=wav"}},
 		{"08-no-input", "echo", chunks, nil},
 		{"08-no-input", "echo", wav, nil},
 		{"09-transfer", "echo", chunks, nil},
