@@ -445,10 +445,14 @@ type anyCall struct {
 	prompt uint64
 }
 
-func (c *anyCall) Agent() string          { return "bot" }
-func (c *anyCall) Traits() session.Traits { return c.bot.traits }
-func (c *anyCall) Close()                 {}
-func (c *anyCall) AudioLost() int64       { return 0 }
+func (c *anyCall) Agent() string           { return "bot" }
+func (c *anyCall) Traits() session.Traits  { return c.bot.traits }
+func (c *anyCall) Close(session.EndReason) {}
+func (c *anyCall) Settled()                {}
+func (c *anyCall) Resume(context.Context, session.Resumption, session.Sink) (session.AgentCall, error) {
+	return nil, session.ErrAgentUnavailable
+}
+func (c *anyCall) AudioLost() int64 { return 0 }
 
 func (c *anyCall) Send(e session.Event) error {
 	c.bot.mu.Lock()

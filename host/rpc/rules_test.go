@@ -43,10 +43,14 @@ type puppetCall struct {
 	sink  session.Sink
 }
 
-func (c *puppetCall) Agent() string          { return c.agent }
-func (c *puppetCall) Traits() session.Traits { return c.traits }
-func (c *puppetCall) Close()                 {}
-func (c *puppetCall) AudioLost() int64       { return 0 }
+func (c *puppetCall) Agent() string           { return c.agent }
+func (c *puppetCall) Traits() session.Traits  { return c.traits }
+func (c *puppetCall) Close(session.EndReason) {}
+func (c *puppetCall) Settled()                {}
+func (c *puppetCall) Resume(context.Context, session.Resumption, session.Sink) (session.AgentCall, error) {
+	return nil, session.ErrAgentUnavailable
+}
+func (c *puppetCall) AudioLost() int64 { return 0 }
 
 func (c *puppetCall) Send(e session.Event) error {
 	if c.react != nil {

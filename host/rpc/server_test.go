@@ -49,10 +49,14 @@ type botCall struct {
 	prompt uint64
 }
 
-func (c *botCall) Agent() string          { return "bot" }
-func (c *botCall) Traits() session.Traits { return session.Traits{} }
-func (c *botCall) Close()                 {}
-func (c *botCall) AudioLost() int64       { return 0 }
+func (c *botCall) Agent() string           { return "bot" }
+func (c *botCall) Traits() session.Traits  { return session.Traits{} }
+func (c *botCall) Close(session.EndReason) {}
+func (c *botCall) Settled()                {}
+func (c *botCall) Resume(context.Context, session.Resumption, session.Sink) (session.AgentCall, error) {
+	return nil, session.ErrAgentUnavailable
+}
+func (c *botCall) AudioLost() int64 { return 0 }
 
 func (c *botCall) Send(e session.Event) error {
 	switch body := e.Body.(type) {

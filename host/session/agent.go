@@ -26,11 +26,15 @@ type AgentInfo struct {
 	Default    bool // takes the calls that name none
 }
 
-// Sink takes what an agent wants done in a call. Neither method blocks.
+// Sink takes what an agent wants done in a call. No method blocks.
 type Sink interface {
 	Command(Command)
-	// Lost says that the agent is gone; no command follows.
+	// Lost says that the agent's process is gone; no command follows. An error
+	// that wraps ErrNoResume says that the call must not go to another one.
 	Lost(error)
+	// Move asks that the call go to the process that takes over, as soon as it is
+	// between two turns; reads tells which versions of state that process reads.
+	Move(reads func(version uint32) bool)
 }
 
 // AgentCall is a call at its agent. No method blocks.
@@ -44,15 +48,54 @@ type AgentCall interface {
 	AudioLost() int64
 	// Close ends the agent's part after the events sent so far. Commands may
 	// still arrive for a moment.
-	Close()
+	Close(EndReason)
+	// Resume opens the call at the process that takes the place of this one, which
+	// is lost or has suspended the call, and closes it here. It waits for that
+	// process until the agents' patience or ctx ends. The error wraps
+	// ErrAgentUnavailable or ErrNoResume.
+	Resume(ctx context.Context, r Resumption, sink Sink) (AgentCall, error)
+	// Settled says that the turn with which the call was resumed is out of danger.
+	Settled()
 }
+
+// Resumption says what a call brings to the process that it is resumed at.
+type Resumption struct {
+	State State
+	// Suspect is how often the turn that is open was tried when its process died;
+	// 0 when none is, or its input was not complete.
+	Suspect int
+}
+
+// State is what an agent saved of a call. The zero one is none.
+type State struct {
+	Data    []byte // at most MaxState bytes
+	Version uint32
+}
+
+// MaxState is the longest state, in bytes.
+const MaxState = 64 << 10
 
 // Traits are what an agent wants of a call's audio.
 type Traits struct {
 	Audio AudioWanted
 	// OwnEndpointing: the agent finds speech itself and says so by Endpoint.
 	OwnEndpointing bool
+	// Resume says what becomes of a call whose process is gone.
+	Resume Resume
+	// Movable: the call may go to another process while this one lives.
+	Movable bool
 }
+
+// Resume says what becomes of a call whose process is gone.
+type Resume uint8
+
+// What may become of it.
+const (
+	ResumeNone      Resume = iota // the fallback takes it
+	ResumeStateless               // it goes on, with nothing handed over
+	ResumeSaved                   // it goes on with its last saved state
+	ResumeReconnect               // it goes on and reconnects what it held
+)
 
 // AudioWanted says which caller audio an agent gets.
 type AudioWanted uint8
@@ -68,6 +111,7 @@ const (
 var (
 	ErrUnknownAgent     = errors.New("unknown virtual agent")
 	ErrAgentUnavailable = errors.New("virtual agent unavailable")
+	ErrNoResume         = errors.New("the call cannot go on in another process")
 	ErrAgentChanged     = errors.New("virtual agent changed within a conversation")
 	ErrBadRequest       = errors.New("bad request")
 	ErrFull             = errors.New("no free slot")
@@ -80,9 +124,10 @@ var (
 
 // Event is something an agent learns about a call.
 type Event struct {
-	Seq  uint64        // counts from 1 in each session
-	At   time.Duration // since the session began; for audio its first sample
-	Body EventBody
+	Seq      uint64        // counts from 1 in each session
+	At       time.Duration // since the session began; for audio its first sample
+	Replayed bool          // an earlier process of this session was sent it, too
+	Body     EventBody
 }
 
 // EventBody is one of the event types below.
@@ -99,12 +144,26 @@ type (
 		Additional   map[string]string
 		Parameters   map[string]any
 		Language     string
-		Credit       int  // bytes of audio the agent may send before more is granted
-		Resumed      bool // the call is older than this session
+		Format       audio.Format // of the caller's audio until FormatChanged
+		Credit       int          // bytes of audio the agent may send before more is granted
+		Resumed      *Resumed     // nil for a call that begins
+	}
+	// Resumed says what a call brings along that is older than its agent's process,
+	// or than this session.
+	Resumed struct {
+		Cause           ResumeCause
+		State           State
+		AfterSeq        uint64 // the last event that the earlier process was sent
+		Attempt         int    // 1, or 2 and more when its process died in this turn
+		InterruptedTurn uint64 // still open, its answer had partly left; 0 for none
+		Prompts         uint64 // the highest number of a prompt so far
+		InFlight        uint64 // the prompt that is playing or on its way; 0 for none
+		Sent, Left      time.Duration
 	}
 	// TurnStarted opens a turn: the caller's input and the answer to it.
 	TurnStarted struct {
 		Turn     uint64
+		Attempt  int // 1, and more when it comes again
 		Cause    TurnCause
 		SpeechAt time.Duration // BySpeech: where speech began
 		AnswerBy time.Duration // 0 while input goes on
@@ -159,6 +218,9 @@ type (
 		Turn   uint64
 		Reason TurnEnd
 	}
+	// Suspend asks the agent to give the call back, to be moved: it answers
+	// Suspended or Declined.
+	Suspend struct{ By time.Duration }
 	// Ended is a call's last event.
 	Ended struct {
 		Reason EndReason
@@ -180,6 +242,7 @@ func (PromptDone) eventBody()    {}
 func (Credit) eventBody()        {}
 func (Refused) eventBody()       {}
 func (TurnEnded) eventBody()     {}
+func (Suspend) eventBody()       {}
 func (Ended) eventBody()         {}
 
 // TurnCause says which input opened a turn.
@@ -206,7 +269,18 @@ const (
 	Failed
 )
 
-// EndReason says why a session ended.
+// ResumeCause says why a call came to another process.
+type ResumeCause uint8
+
+// The causes.
+const (
+	_             ResumeCause = iota
+	ByTakeover                // the call was moved
+	ByCrash                   // its process died
+	ByUnknownCall             // this host did not see it begin
+)
+
+// EndReason says why a session ended, or an agent's part in it.
 type EndReason uint8
 
 // The ends of a session.
@@ -217,11 +291,12 @@ const (
 	EndedGone     // nothing more was heard of the call
 	EndedFailed   // the bot failed and the fallback took over
 	EndedShutdown // the host stopped
+	EndedMoved    // the agent's part goes on in another process
 )
 
 // String gives the word used in logs.
 func (r EndReason) String() string {
-	return [...]string{"unknown", "caller", "bot", "gone", "failed", "shutdown"}[r]
+	return [...]string{"unknown", "caller", "bot", "gone", "failed", "shutdown", "moved"}[r]
 }
 
 // Command is something an agent wants done.
@@ -282,6 +357,14 @@ type (
 		End bool
 		At  time.Duration
 	}
+	// SaveState keeps a state for the next process of this call. That of an open
+	// turn counts once something of its answer has left or it is closed.
+	SaveState struct{ State State }
+	// Suspended gives the call back to be moved; a zero State means the one that
+	// was saved last.
+	Suspended struct{ State State }
+	// Declined keeps the call where it is until it ends.
+	Declined struct{ Reason string }
 	// GiveUp says that the agent cannot go on with this call.
 	GiveUp struct {
 		Message string
@@ -299,5 +382,8 @@ func (SetInput) commandBody()    {}
 func (Clear) commandBody()       {}
 func (Leave) commandBody()       {}
 func (Endpoint) commandBody()    {}
+func (SaveState) commandBody()   {}
+func (Suspended) commandBody()   {}
+func (Declined) commandBody()    {}
 func (GiveUp) commandBody()      {}
 func (Unknown) commandBody()     {}

@@ -143,7 +143,7 @@ func (s *state) dismiss(now time.Duration, reason EndReason, detail string) {
 	}
 	s.tell(now, Ended{Reason: reason, Detail: detail})
 	s.botGone = true
-	s.act(action{kind: closeAgent})
+	s.act(action{kind: closeAgent, reason: reason})
 }
 
 func (s *state) completeAll(err error) {

@@ -67,10 +67,14 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 // means that the call is older than this session: the bot is told so.
 func (s *state) born(now time.Duration, q *Request) {
 	s.phase = live
+	var resumed *Resumed
+	if q.Kind != SessionStart {
+		resumed = &Resumed{Cause: ByUnknownCall, Attempt: 1}
+	}
 	s.tell(now, Started{
 		SessionID: s.id, Key: s.key, Agent: s.agent,
 		VendorConfig: q.VendorConfig, Additional: q.Additional, Parameters: q.Parameters, Language: q.Language,
-		Credit: s.limits.credit, Resumed: q.Kind != SessionStart,
+		Format: s.speech.format, Credit: s.limits.credit, Resumed: resumed,
 	})
 }
 

@@ -92,7 +92,11 @@ type callAtBot struct {
 func (c *callAtBot) Agent() string    { return c.agent }
 func (c *callAtBot) Traits() Traits   { return Traits{} }
 func (c *callAtBot) AudioLost() int64 { return 0 }
-func (c *callAtBot) Close()           { c.note("Close") }
+func (c *callAtBot) Close(EndReason)  { c.note("Close") }
+func (c *callAtBot) Settled()         {}
+func (c *callAtBot) Resume(context.Context, Resumption, Sink) (AgentCall, error) {
+	return nil, ErrAgentUnavailable
+}
 
 func (c *callAtBot) Send(e Event) error {
 	c.note(reflect.TypeOf(e.Body).Name())

@@ -73,6 +73,9 @@ func (s *Session) Command(c Command) {
 // Lost implements Sink.
 func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
 
+// Move implements Sink.
+func (s *Session) Move(func(version uint32) bool) {}
+
 // maxRPCs bounds the RPCs of a call that are open at the same time. Webex has two.
 const maxRPCs = 32
 
@@ -167,7 +170,7 @@ func (s *Session) perform(a action) {
 			s.Lost(err)
 		}
 	case closeAgent:
-		s.call.Close()
+		s.call.Close(a.reason)
 	case drop:
 		for _, rpc := range s.rpcs {
 			rpc.drop(a.response.prompt)

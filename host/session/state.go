@@ -46,11 +46,12 @@ const (
 type action struct {
 	kind     actionKind
 	rpc      rpcID
-	response Response // respond
-	event    Event    // tell
-	err      error    // complete: nil for an orderly end
-	note     string   // note: what happened
-	detail   string   // note: why
+	response Response  // respond
+	event    Event     // tell
+	err      error     // complete: nil for an orderly end
+	note     string    // note: what happened
+	detail   string    // note: why
+	reason   EndReason // closeAgent
 }
 
 type actionKind uint8

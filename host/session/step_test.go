@@ -117,7 +117,7 @@ func count[T EventBody](c *call) (n int) {
 func TestGreetingFollowsTheHalfClose(t *testing.T) {
 	c := newCall(t, Traits{})
 	c.open(1, Request{Kind: SessionStart, VendorConfig: "v"})
-	if got := event[Started](c); got.VendorConfig != "v" || got.Resumed {
+	if got := event[Started](c); got.VendorConfig != "v" || got.Resumed != nil {
 		t.Errorf("started with %+v", got)
 	}
 	if count[TurnStarted](c) != 0 {
@@ -365,7 +365,7 @@ func TestTheBotIsGone(t *testing.T) {
 func TestResumedCall(t *testing.T) {
 	c := newCall(t, Traits{})
 	c.open(1, Request{Kind: DTMF, Digits: "3"})
-	if !event[Started](c).Resumed || event[DTMFEntry](c).Digits != "3" || event[TurnStarted](c).Cause != ByDTMF {
+	if event[Started](c).Resumed == nil || event[DTMFEntry](c).Digits != "3" || event[TurnStarted](c).Cause != ByDTMF {
 		t.Errorf("resumed with %+v", c.events)
 	}
 }

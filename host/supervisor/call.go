@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"sync"
 
 	"github.com/byova-host/byova-host/host/session"
@@ -20,7 +21,13 @@ func (c *call) Agent() string              { return c.agent }
 func (c *call) Traits() session.Traits     { return c.plugin.traits }
 func (c *call) Send(e session.Event) error { return c.wire.Send(toEvent(e)) }
 func (c *call) AudioLost() int64           { return c.wire.Dropped() }
-func (c *call) Close()                     { c.once.Do(func() { c.wire.Close(); c.plugin.count(-1) }) }
+func (c *call) Settled()                   {}
+
+func (c *call) Close(session.EndReason) { c.once.Do(func() { c.wire.Close(); c.plugin.count(-1) }) }
+
+func (c *call) Resume(context.Context, session.Resumption, session.Sink) (session.AgentCall, error) {
+	return nil, session.ErrAgentUnavailable
+}
 
 // fromPlugin hands a plugin's commands to a session; it implements pluginwire.Sink.
 type fromPlugin struct{ session session.Sink }

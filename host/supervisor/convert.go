@@ -19,19 +19,21 @@ func toTraits(d *pluginv1.DescribeResponse) session.Traits {
 	return session.Traits{
 		Audio:          wanted[d.GetAudio()],
 		OwnEndpointing: d.GetEndpointing() == pluginv1.DescribeResponse_ENDPOINTING_PLUGIN,
+		Resume:         session.Resume(d.GetResume()),
+		Movable:        d.GetMovable(),
 	}
 }
 
 // toEvent puts a session's event on the wire.
 func toEvent(e session.Event) *pluginv1.Event {
-	m := &pluginv1.Event{Seq: e.Seq, AtMs: e.At.Milliseconds()}
+	m := &pluginv1.Event{Seq: e.Seq, AtMs: e.At.Milliseconds(), Replayed: e.Replayed}
 	switch b := e.Body.(type) {
 	case session.CallerAudio:
 		m.Audio = b.Data
 	case session.Started:
 		m.Body = &pluginv1.Event_Start{Start: toStart(b)}
 	case session.TurnStarted:
-		m.Body = &pluginv1.Event_TurnStarted{TurnStarted: &pluginv1.TurnStarted{Turn: b.Turn, Attempt: 1,
+		m.Body = &pluginv1.Event_TurnStarted{TurnStarted: &pluginv1.TurnStarted{Turn: b.Turn, Attempt: uint32(max(1, b.Attempt)),
 			Cause: toCause(b.Cause), SpeechAtMs: b.SpeechAt.Milliseconds(), AnswerByMs: b.AnswerBy.Milliseconds()}}
 	case session.InputEnded:
 		m.Body = &pluginv1.Event_InputEnded{InputEnded: &pluginv1.InputEnded{Turn: b.Turn,
@@ -56,6 +58,8 @@ func toEvent(e session.Event) *pluginv1.Event {
 		m.Body = &pluginv1.Event_Credit{Credit: &pluginv1.Credit{Bytes: uint32(b.Bytes)}}
 	case session.Refused:
 		m.Body = &pluginv1.Event_Refused{Refused: &pluginv1.Refused{Ref: b.Ref, Command: b.Command, Message: b.Message}}
+	case session.Suspend:
+		m.Body = &pluginv1.Event_Suspend{Suspend: &pluginv1.Suspend{DeadlineMs: b.By.Milliseconds()}}
 	case session.Ended:
 		m.Body = &pluginv1.Event_End{End: &pluginv1.SessionEnd{Reason: toEnd(b.Reason), Detail: b.Detail}}
 	}
@@ -65,14 +69,29 @@ func toEvent(e session.Event) *pluginv1.Event {
 func toStart(b session.Started) *pluginv1.Start {
 	start := &pluginv1.Start{
 		SessionId: b.SessionID, ConversationId: b.Key.Conversation, Org: b.Key.Org, Agent: b.Agent,
-		FormatIn: toFormat(audio.Telephone), FormatOut: toFormat(audio.Telephone),
+		FormatIn: toFormat(b.Format), FormatOut: toFormat(audio.Telephone),
 		Language: b.Language, VendorConfig: b.VendorConfig, AdditionalInfo: b.Additional,
 		Credit: uint32(b.Credit), Parameters: toStruct(b.Parameters),
 	}
-	if b.Resumed {
-		start.Resume = &pluginv1.Resume{Cause: pluginv1.Resume_CAUSE_HOST, Attempt: 1}
+	if r := b.Resumed; r != nil {
+		start.Resume = toResume(r)
 	}
 	return start
+}
+
+func toResume(r *session.Resumed) *pluginv1.Resume {
+	causes := map[session.ResumeCause]pluginv1.Resume_Cause{
+		session.ByTakeover: pluginv1.Resume_CAUSE_SWAP, session.ByCrash: pluginv1.Resume_CAUSE_CRASH,
+		session.ByUnknownCall: pluginv1.Resume_CAUSE_HOST,
+	}
+	m := &pluginv1.Resume{
+		Cause: causes[r.Cause], State: r.State.Data, StateVersion: r.State.Version, AfterSeq: r.AfterSeq,
+		Attempt: uint32(r.Attempt), InterruptedTurn: r.InterruptedTurn, Prompts: r.Prompts,
+	}
+	if r.InFlight != 0 {
+		m.PromptInFlight = &pluginv1.PromptInFlight{Id: r.InFlight, SentMs: r.Sent.Milliseconds(), LeftMs: r.Left.Milliseconds()}
+	}
+	return m
 }
 
 func toCause(c session.TurnCause) pluginv1.TurnStarted_Cause {
@@ -100,6 +119,7 @@ func toEnd(r session.EndReason) pluginv1.SessionEnd_Reason {
 		session.EndedGone:     pluginv1.SessionEnd_GONE,
 		session.EndedFailed:   pluginv1.SessionEnd_FAILED,
 		session.EndedShutdown: pluginv1.SessionEnd_SHUTDOWN,
+		session.EndedMoved:    pluginv1.SessionEnd_MOVED,
 	}[r]
 }
 
@@ -151,6 +171,12 @@ func toCommand(m *pluginv1.Command) session.Command {
 		c.Body = session.Leave{Event: session.CustomOutput, Name: b.Custom.GetName(), Metadata: b.Custom.GetMetadata().AsMap()}
 	case *pluginv1.Command_Endpoint:
 		c.Body = session.Endpoint{End: b.Endpoint.GetEdge() == pluginv1.Endpoint_END, At: milliseconds(b.Endpoint.GetAtMs())}
+	case *pluginv1.Command_State:
+		c.Body = session.SaveState{State: session.State{Data: b.State.GetBlob(), Version: b.State.GetVersion()}}
+	case *pluginv1.Command_Suspended:
+		c.Body = session.Suspended{State: session.State{Data: b.Suspended.GetState(), Version: b.Suspended.GetStateVersion()}}
+	case *pluginv1.Command_Declined:
+		c.Body = session.Declined{Reason: b.Declined.GetReason()}
 	case *pluginv1.Command_Failed:
 		c.Body = session.GiveUp{Message: b.Failed.GetMessage(), Stack: b.Failed.GetStack()}
 	default:

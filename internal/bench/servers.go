@@ -66,8 +66,12 @@ func (inMemory) Open(_ context.Context, _, _ string, sink session.Sink) (session
 
 type memoryCall struct{ sink session.Sink }
 
-func (*memoryCall) Agent() string    { return "bench" }
-func (*memoryCall) Close()           {}
+func (*memoryCall) Agent() string           { return "bench" }
+func (*memoryCall) Close(session.EndReason) {}
+func (*memoryCall) Settled()                {}
+func (*memoryCall) Resume(context.Context, session.Resumption, session.Sink) (session.AgentCall, error) {
+	return nil, session.ErrAgentUnavailable
+}
 func (*memoryCall) AudioLost() int64 { return 0 }
 func (*memoryCall) Traits() session.Traits {
 	return session.Traits{Audio: session.AllAudio, OwnEndpointing: true}

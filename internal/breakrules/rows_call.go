@@ -101,8 +101,8 @@ var callRows = []row{
 	{
 		rule: "R10a", pkg: engine, test: "TestR10a_UnknownConversations", what: "the bot is not told that the call is older",
 		file: "host/session/input.go",
-		old:  "Resumed: q.Kind != SessionStart,",
-		new:  "Resumed: false,",
+		old:  "if q.Kind != SessionStart {\n\t\tresumed",
+		new:  "if false {\n\t\tresumed",
 	},
 	{
 		rule: "R10a", pkg: engine, test: "TestR10a_UnknownConversations", what: "the input that resumes a call is lost",

@@ -582,6 +582,8 @@ const (
 	SessionEnd_FAILED SessionEnd_Reason = 4
 	// The host stops.
 	SessionEnd_SHUTDOWN SessionEnd_Reason = 5
+	// The call goes on in another process.
+	SessionEnd_MOVED SessionEnd_Reason = 6
 )
 
 // Enum value maps for SessionEnd_Reason.
@@ -593,6 +595,7 @@ var (
 		3: "GONE",
 		4: "FAILED",
 		5: "SHUTDOWN",
+		6: "MOVED",
 	}
 	SessionEnd_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED": 0,
@@ -601,6 +604,7 @@ var (
 		"GONE":               3,
 		"FAILED":             4,
 		"SHUTDOWN":           5,
+		"MOVED":              6,
 	}
 )
 
@@ -1936,10 +1940,13 @@ type Resume struct {
 	AfterSeq       uint64          `protobuf:"varint,4,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
 	PromptInFlight *PromptInFlight `protobuf:"bytes,5,opt,name=prompt_in_flight,json=promptInFlight,proto3" json:"prompt_in_flight,omitempty"`
 	Attempt        uint32          `protobuf:"varint,6,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// The turn whose answer had partly left; 0 for none.
+	// The turn whose answer had partly left. It is still open: go on with it, or
+	// say done. A host that hears nothing of it for a second closes it. 0 for none.
 	InterruptedTurn uint64 `protobuf:"varint,7,opt,name=interrupted_turn,json=interruptedTurn,proto3" json:"interrupted_turn,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The highest prompt number used so far in this call: go on counting from it.
+	Prompts       uint64 `protobuf:"varint,8,opt,name=prompts,proto3" json:"prompts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Resume) Reset() {
@@ -2021,11 +2028,21 @@ func (x *Resume) GetInterruptedTurn() uint64 {
 	return 0
 }
 
+func (x *Resume) GetPrompts() uint64 {
+	if x != nil {
+		return x.Prompts
+	}
+	return 0
+}
+
+// PromptInFlight is a prompt of the earlier process that may still be playing.
 type PromptInFlight struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	SentMs        int64                  `protobuf:"varint,2,opt,name=sent_ms,json=sentMs,proto3" json:"sent_ms,omitempty"`
-	LeftMs        int64                  `protobuf:"varint,3,opt,name=left_ms,json=leftMs,proto3" json:"left_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How much of it the host had of the earlier process; no more comes.
+	SentMs int64 `protobuf:"varint,2,opt,name=sent_ms,json=sentMs,proto3" json:"sent_ms,omitempty"`
+	// How much of that is probably still to be heard.
+	LeftMs        int64 `protobuf:"varint,3,opt,name=left_ms,json=leftMs,proto3" json:"left_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2755,10 +2772,13 @@ func (x *Credit) GetBytes() uint32 {
 	return 0
 }
 
-// Suspend asks for the session's state, to move it. Answer suspended or declined.
+// Suspend asks for the session's state, to move it to another process. Answer
+// suspended or declined once all events before it were handled.
 type Suspend struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeadlineMs    int64                  `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Session milliseconds by which the host wants an answer; after that it takes
+	// the state that was saved last.
+	DeadlineMs    int64 `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3609,11 +3629,14 @@ func (x *Done) GetEvent() Done_Event {
 	return Done_EVENT_NONE
 }
 
-// State is kept by the host and handed to the next process of this session.
+// State is kept by the host and handed to the next process of this session. With
+// the number of an open turn it counts once something of that turn's answer has
+// left, or the turn is closed; otherwise at once.
 type State struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Blob          []byte                 `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
-	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 64 KiB.
+	Blob          []byte `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
+	Version       uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4064,6 +4087,8 @@ func (x *Endpoint) GetAtMs() int64 {
 	return 0
 }
 
+// Suspended gives a call back to be moved: nothing more is sent in it. Without a
+// state and a version, what was saved last counts.
 type Suspended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         []byte                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
@@ -4116,6 +4141,7 @@ func (x *Suspended) GetStateVersion() uint32 {
 	return 0
 }
 
+// Declined keeps a call in this process until it ends.
 type Declined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -4434,7 +4460,7 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04Kind\x12\x0e\n" +
 	"\n" +
 	"KIND_AGENT\x10\x00\x12\x0f\n" +
-	"\vKIND_LISTEN\x10\x01\"\x8b\x03\n" +
+	"\vKIND_LISTEN\x10\x01\"\xa5\x03\n" +
 	"\x06Resume\x123\n" +
 	"\x05cause\x18\x01 \x01(\x0e2\x1d.byova.plugin.v1.Resume.CauseR\x05cause\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12#\n" +
@@ -4442,7 +4468,8 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tafter_seq\x18\x04 \x01(\x04R\bafterSeq\x12I\n" +
 	"\x10prompt_in_flight\x18\x05 \x01(\v2\x1f.byova.plugin.v1.PromptInFlightR\x0epromptInFlight\x12\x18\n" +
 	"\aattempt\x18\x06 \x01(\rR\aattempt\x12)\n" +
-	"\x10interrupted_turn\x18\a \x01(\x04R\x0finterruptedTurn\"d\n" +
+	"\x10interrupted_turn\x18\a \x01(\x04R\x0finterruptedTurn\x12\x18\n" +
+	"\aprompts\x18\b \x01(\x04R\aprompts\"d\n" +
 	"\x05Cause\x12\x15\n" +
 	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -4524,11 +4551,11 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05bytes\x18\x01 \x01(\rR\x05bytes\"*\n" +
 	"\aSuspend\x12\x1f\n" +
 	"\vdeadline_ms\x18\x01 \x01(\x03R\n" +
-	"deadlineMs\"\xbb\x01\n" +
+	"deadlineMs\"\xc6\x01\n" +
 	"\n" +
 	"SessionEnd\x12:\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\".byova.plugin.v1.SessionEnd.ReasonR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"Y\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"d\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -4537,7 +4564,8 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04GONE\x10\x03\x12\n" +
 	"\n" +
 	"\x06FAILED\x10\x04\x12\f\n" +
-	"\bSHUTDOWN\x10\x05\"O\n" +
+	"\bSHUTDOWN\x10\x05\x12\t\n" +
+	"\x05MOVED\x10\x06\"O\n" +
 	"\aRefused\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\x04R\x03ref\x12\x18\n" +
 	"\acommand\x18\x02 \x01(\tR\acommand\x12\x18\n" +
