@@ -182,7 +182,7 @@ func TestR61_StatusCodes(t *testing.T) {
 		{"an unknown call", agents(nil), session.Config{RejectUnknown: true}, nil, digits("c1", 1), codes.FailedPrecondition},
 		{"a call too many", agents(nil), session.Config{MaxSessions: 1}, func(r *stage) { r.begin(t, "c0") }, starts, codes.ResourceExhausted},
 		{"a host that drains", agents(nil), session.Config{}, func(r *stage) { r.sessions.Drain(t.Context()) }, starts, codes.Unavailable},
-		{"a bot that is gone", agents(session.ErrAgentUnavailable), session.Config{}, nil, starts, codes.Unavailable},
+		{"a bot that is gone: the fallback", agents(session.ErrAgentUnavailable), session.Config{}, nil, starts, codes.OK},
 		{"anything else", agents(errors.New("secret reason")), session.Config{}, nil, starts, codes.Internal},
 	}
 	for _, test := range tests {

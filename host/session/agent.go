@@ -42,7 +42,8 @@ type AgentCall interface {
 	// Agent is the id of the agent that took the call.
 	Agent() string
 	Traits() Traits
-	// Send delivers an event; an error says that the call has no agent any more.
+	// Send delivers an event. An error says that the call cannot go on. What is
+	// sent to a process that is gone is dropped without one: Lost says so.
 	Send(Event) error
 	// AudioLost is how many bytes of caller audio the agent did not take in time.
 	AudioLost() int64
@@ -50,9 +51,8 @@ type AgentCall interface {
 	// still arrive for a moment.
 	Close(EndReason)
 	// Resume opens the call at the process that takes the place of this one, which
-	// is lost or has suspended the call, and closes it here. It waits for that
-	// process until the agents' patience or ctx ends. The error wraps
-	// ErrAgentUnavailable or ErrNoResume.
+	// is lost or has suspended the call, and closes it here, whether it succeeds or
+	// not. It waits for that process until the agents' patience or ctx ends.
 	Resume(ctx context.Context, r Resumption, sink Sink) (AgentCall, error)
 	// Settled says that the turn with which the call was resumed is out of danger.
 	Settled()
@@ -279,6 +279,11 @@ const (
 	ByCrash                   // its process died
 	ByUnknownCall             // this host did not see it begin
 )
+
+// String gives the word used in logs.
+func (c ResumeCause) String() string {
+	return [...]string{"unknown", "moved", "crash", "unknown call"}[c]
+}
 
 // EndReason says why a session ended, or an agent's part in it.
 type EndReason uint8

@@ -10,9 +10,13 @@ import (
 
 // command carries out what the bot wants, refuses it aloud, or drops it because
 // its turn is closed.
-func (s *state) command(now time.Duration, c Command) {
-	if g, ok := c.Body.(GiveUp); ok { // never too late while the bot has the call
-		s.fallBack(now, botFailed, "the bot failed: "+g.Message)
+func (s *state) command(now time.Duration, in input) {
+	c := in.command
+	if in.number != s.bind.number { // its process could not know yet
+		s.dropped++
+		return
+	}
+	if !s.botGone && s.aboutCall(now, c) {
 		return
 	}
 	if s.late(c) {
@@ -20,7 +24,6 @@ func (s *state) command(now time.Duration, c Command) {
 		return
 	}
 	switch body := c.Body.(type) {
-	case Accepted:
 	case StartPrompt:
 		s.startPrompt(now, c, body)
 	case PromptAudio:
@@ -38,6 +41,26 @@ func (s *state) command(now time.Duration, c Command) {
 	case Unknown:
 		s.refuse(now, c, body.Name, "this host does not carry it out")
 	}
+}
+
+// aboutCall carries out what concerns the call at its process, which is never too
+// late while that has it.
+func (s *state) aboutCall(now time.Duration, c Command) bool {
+	switch body := c.Body.(type) {
+	case Accepted:
+		s.accept(now)
+	case SaveState:
+		s.saveState(now, c, body)
+	case Suspended:
+		s.suspended(now, c, body)
+	case Declined:
+		s.declined(now, c)
+	case GiveUp:
+		s.fallBack(now, botFailed, "the bot failed: "+body.Message)
+	default:
+		return false
+	}
+	return true
 }
 
 // late says that a command comes after the bot's part, or after its turn.
@@ -89,6 +112,10 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 		s.refuse(now, c, "prompt", "a prompt needs a number of its own, from 1")
 		return
 	}
+	if c.Prompt <= s.bind.before {
+		s.refuse(now, c, "prompt", fmt.Sprintf("prompts of a resumed call are counted on from %d, the last one before", s.bind.before))
+		return
+	}
 	if len(s.play.prompts) >= maxPrompts {
 		s.refuse(now, c, "prompt", fmt.Sprintf("%d prompts are not complete: end one first", maxPrompts))
 		return
@@ -101,6 +128,10 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 	greeting := s.greeting != 0 || s.turn != nil && s.turn.cause == ByStart
 	bargeIn := p.BargeIn && (s.GreetingBargeIn || !greeting)
 	s.play.start(&prompt{id: c.Prompt, turn: c.Turn, bargeIn: bargeIn, converter: converter})
+	s.bind.prompts = max(s.bind.prompts, c.Prompt)
+	if c.Turn != 0 && c.Turn == s.bind.partial {
+		s.due.goOn = never // the answer goes on
+	}
 }
 
 func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
@@ -144,6 +175,7 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 		p.queued += len(r.Audio)
 		s.rpc(rpc).chunks = true
 		s.respond(rpc, r)
+		s.begin(p)
 	}
 	if p.ended && rpc != 0 {
 		s.act(action{kind: seal, rpc: rpc})
@@ -190,8 +222,12 @@ func (s *state) flushWaiting(rpc rpcID) {
 	for _, w := range s.waiting {
 		s.play.release(w.prompt, len(w.Audio))
 		s.respond(rpc, w)
-		if p := s.play.find(w.prompt); p == nil || p.ended {
+		p := s.play.find(w.prompt)
+		if p == nil || p.ended {
 			s.act(action{kind: seal, rpc: rpc})
+		}
+		if p != nil {
+			s.begin(p)
 		}
 	}
 	clear(s.waiting)
@@ -211,7 +247,9 @@ func (s *state) settle(now time.Duration, in input) {
 	} else {
 		s.play.taken(in.prompt, in.bytes)
 	}
-	s.repay(now, in.cost)
+	if in.prompt > s.bind.before { // the credit of earlier processes died with them
+		s.repay(now, in.cost)
+	}
 }
 
 // awaitMore gives a bot that is answering more time.

@@ -71,11 +71,13 @@ func (s *state) born(now time.Duration, q *Request) {
 	if q.Kind != SessionStart {
 		resumed = &Resumed{Cause: ByUnknownCall, Attempt: 1}
 	}
-	s.tell(now, Started{
+	s.started = Started{
 		SessionID: s.id, Key: s.key, Agent: s.agent,
 		VendorConfig: q.VendorConfig, Additional: q.Additional, Parameters: q.Parameters, Language: q.Language,
 		Format: s.speech.format, Credit: s.limits.credit, Resumed: resumed,
-	})
+	}
+	s.introduced = s.bind.bond != unbound
+	s.tell(now, s.started)
 }
 
 // awaitGreeting holds the greeting turn until the half-close, which Webex sends
@@ -171,6 +173,7 @@ func (s *state) dtmfStart(now time.Duration, rpc rpcID, r *rpcState) {
 	if !s.stale(r) && !s.protected(now) {
 		s.speech.reset()
 		s.interrupt(now, 0)
+		s.keying = true
 		s.quiet = now + time.Duration(s.told.DTMFLength)*s.told.InterDigit // who presses keys is not silent
 		s.tell(now, DTMFStarted{})
 	}

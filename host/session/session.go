@@ -1,8 +1,9 @@
 package session
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +19,16 @@ type Session struct {
 	tracking string // of the first RPC
 	log      hclog.Logger
 	mailbox  *lane.Mailbox[input]
-	call     AgentCall
 	state    *state
 	began    time.Time
 	joined   atomic.Int64 // how many RPCs have joined
 	open     atomic.Int64 // how many of them a handler still writes
 
-	commands atomic.Int64 // how many wait in the mailbox
-	credit   atomic.Int64 // bytes of audio that the agent may still send
+	part      *part          // of the process that has the call, or had it last
+	reopening sync.WaitGroup // ask for another process
+	ctx       context.Context
+	cancel    context.CancelFunc
+	audioLost int64 // bytes of the caller's that earlier processes did not take
 
 	rpcs map[rpcID]*RPC // those that a handler still writes
 	over bool
@@ -35,46 +38,13 @@ type Session struct {
 }
 
 func newSession(key Key, log hclog.Logger) *Session {
+	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
+		ctx: ctx, cancel: cancel,
 		key: key, log: log, mailbox: lane.NewMailbox[input](), began: time.Now(),
 		rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
 	}
 }
-
-// maxCommands bounds the commands that wait for the session. A session takes them
-// as fast as they are read; an agent that is further ahead floods it.
-const maxCommands = 10_000
-
-// Why an agent that does not keep to the rules of the wire loses its call.
-var (
-	errFlood     = fmt.Errorf("more than %d commands are waiting", maxCommands)
-	errOverdrawn = errors.New("it sent more audio than its credit allows")
-)
-
-// Command implements Sink.
-func (s *Session) Command(c Command) {
-	if a, ok := c.Body.(PromptAudio); ok {
-		n := int64(len(a.Data))
-		if left := s.credit.Add(-n); left < 0 {
-			if left+n >= 0 { // the first time
-				s.Lost(errOverdrawn)
-			}
-			return
-		}
-	}
-	switch waiting := s.commands.Add(1); {
-	case waiting < maxCommands:
-		s.mailbox.Put(input{kind: commanded, command: c})
-	case waiting == maxCommands:
-		s.Lost(errFlood) // what follows is dropped
-	}
-}
-
-// Lost implements Sink.
-func (s *Session) Lost(err error) { s.mailbox.Put(input{kind: lost, err: err}) }
-
-// Move implements Sink.
-func (s *Session) Move(func(version uint32) bool) {}
 
 // maxRPCs bounds the RPCs of a call that are open at the same time. Webex has two.
 const maxRPCs = 32
@@ -127,13 +97,20 @@ func (s *Session) run() {
 			s.feed(input{kind: tick})
 		}
 	}
+	s.cancel()
 	s.mailbox.Close()
+	s.reopening.Wait()
 	for _, in := range s.mailbox.Take(nil) {
 		s.feed(in) // joined while the session ended: completed, not left alone
 	}
 	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
 		"turns", s.state.turns, "rpcs", s.joined.Load(), "refused_commands", s.state.refusals, "late_commands", s.state.dropped,
-		"unplayed_bytes", s.state.unplayed, "unheard_bytes", s.call.AudioLost(), "duration", s.now().Round(time.Millisecond))
+		"unplayed_bytes", s.state.unplayed, "unheard_bytes", s.unheard(), "resumed", s.state.bind.resumed, "duration", s.now().Round(time.Millisecond))
+}
+
+// unheard is how many bytes of caller audio no process took.
+func (s *Session) unheard() int64 {
+	return s.audioLost + s.part.call.AudioLost() + int64(s.state.bind.unheard)
 }
 
 // now is the session clock.
@@ -143,7 +120,9 @@ func (s *Session) now() time.Duration { return time.Since(s.began) }
 func (s *Session) feed(in input) {
 	switch in.kind {
 	case commanded:
-		s.commands.Add(-1)
+		in.part.commands.Add(-1)
+	case reopened:
+		s.take(in)
 	case opened:
 		s.rpcs[in.rpc] = in.joined
 	case requested:
@@ -163,14 +142,16 @@ func (s *Session) feed(in input) {
 func (s *Session) perform(a action) {
 	switch a.kind {
 	case tell:
-		if c, ok := a.event.Body.(Credit); ok {
-			s.credit.Add(int64(c.Bytes))
-		}
-		if err := s.call.Send(a.event); err != nil {
-			s.Lost(err)
-		}
+		s.part.tell(a.event)
 	case closeAgent:
-		s.call.Close(a.reason)
+		s.cancel() // no other process is wanted, either
+		s.part.call.Close(a.reason)
+	case reopen:
+		s.reopen(a)
+	case resumed:
+		s.log.Info("the bot has the call again", "cause", a.cause.String(), "pause", a.pause.Round(time.Millisecond))
+	case settled:
+		s.part.call.Settled()
 	case drop:
 		for _, rpc := range s.rpcs {
 			rpc.drop(a.response.prompt)

@@ -11,8 +11,9 @@ import (
 // is given up, once.
 func TestFlood(t *testing.T) {
 	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
+	p := s.newPart(0, 0)
 	for range 3 * maxCommands {
-		s.Command(Command{Body: Accepted{}})
+		p.Command(Command{Body: Accepted{}})
 	}
 	commands, losses := 0, 0
 	for _, in := range s.mailbox.Take(nil) {
@@ -31,9 +32,9 @@ func TestFlood(t *testing.T) {
 // TestOverdraft holds a bot to its credit.
 func TestOverdraft(t *testing.T) {
 	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
-	s.credit.Store(1000)
+	p := s.newPart(0, 1000)
 	for range 5 {
-		s.Command(Command{Prompt: 1, Body: PromptAudio{Data: make([]byte, 300)}})
+		p.Command(Command{Prompt: 1, Body: PromptAudio{Data: make([]byte, 300)}})
 	}
 	taken := s.mailbox.Take(nil)
 	if len(taken) != 4 || taken[3].kind != lost || !errors.Is(taken[3].err, errOverdrawn) {

@@ -177,18 +177,26 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	defer close(e.ready)
 	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
 	limits := s.config.limits()
-	session.credit.Store(int64(limits.credit))
-	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, session)
+	part := session.newPart(0, limits.credit)
+	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, part)
+	absent := err
+	if errors.Is(err, ErrAgentUnavailable) && ctx.Err() == nil { // the caller is heard all the same
+		call, err = nobody{first.Agent}, nil
+	}
 	if err != nil {
 		e.err = err
 		s.remove(first.Key, false)
 		return nil, err
 	}
-	session.call = call
+	part.call = call
+	session.part = part
 	session.tracking = first.Tracking
 	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits, s.config.settings(call.Agent()))
 	e.session = session
 	rpc := session.join(t, first)
+	if absent != nil {
+		part.Lost(fmt.Errorf("%w: %w", ErrNoResume, absent))
+	}
 	s.running.Go(func() {
 		session.run()
 		s.remove(first.Key, !session.state.mayReturn())

@@ -49,6 +49,17 @@ func newSpeech(traits Traits, settings Settings) speech {
 	return s
 }
 
+// setOn says whether the host does the endpointing, which changes only with the
+// process of the bot.
+func (s *speech) setOn(on bool, start, endSilence time.Duration) {
+	if on == s.on {
+		return
+	}
+	if s.on = on; on {
+		s.endpointer = audio.NewEndpointer(audio.Endpointing{Start: start, EndSilence: endSilence})
+	}
+}
+
 // reset forgets a running utterance and what was said before it.
 func (s *speech) reset() {
 	if s.on {
@@ -212,7 +223,7 @@ func (s *state) startSpeech(now time.Duration, rpc rpcID, at time.Duration) {
 	t.speechAt = at
 	t.limit = now + s.told.MaxSpeech + s.told.EndSilence + speechSlack
 	s.awaitSpeech(now)
-	s.tell(now, TurnStarted{Turn: t.id, Cause: BySpeech, SpeechAt: at})
+	s.tell(now, TurnStarted{Turn: t.id, Attempt: 1, Cause: BySpeech, SpeechAt: at})
 	if s.traits.Audio == Utterances {
 		from, data := s.speech.since(at - preRoll)
 		s.tellAt(from, CallerAudio{Data: append([]byte(nil), data...)})

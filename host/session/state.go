@@ -17,14 +17,17 @@ const never = time.Duration(1<<63 - 1)
 type input struct {
 	kind    inputKind
 	rpc     rpcID
-	stamp   uint64   // opened
-	request *Request // requested
-	command Command  // commanded
-	prompt  uint64   // left, dropped: whose audio
-	bytes   int      // left, dropped: audio
-	cost    int      // left, dropped: credit
-	err     error    // gone, lost
-	joined  *RPC     // opened: for the one who carries actions out, not for step
+	stamp   uint64                    // opened
+	request *Request                  // requested
+	command Command                   // commanded
+	number  int                       // commanded, lost, reopened: of the process
+	prompt  uint64                    // left, dropped: whose audio
+	bytes   int                       // left, dropped: audio
+	cost    int                       // left, dropped: credit
+	err     error                     // gone, lost, reopened
+	reads   func(version uint32) bool // moveWanted
+	joined  *RPC                      // opened: for the one who carries actions out, not for step
+	part    *part                     // reopened
 }
 
 type inputKind uint8
@@ -38,20 +41,26 @@ const (
 	left                        // audio was handed to the wire
 	dropped                     // audio was taken back before it left
 	commanded                   // the agent wants something
-	lost                        // the agent is gone
+	lost                        // the agent's process is gone
+	moveWanted                  // another process is to take over
+	reopened                    // the call has another process, or gets none
 	stopped                     // the host stops
 )
 
 // action is something to be done: one of the kinds below with its fields.
 type action struct {
-	kind     actionKind
-	rpc      rpcID
-	response Response  // respond
-	event    Event     // tell
-	err      error     // complete: nil for an orderly end
-	note     string    // note: what happened
-	detail   string    // note: why
-	reason   EndReason // closeAgent
+	kind       actionKind
+	rpc        rpcID
+	response   Response      // respond
+	event      Event         // tell
+	err        error         // complete: nil for an orderly end
+	note       string        // note: what happened
+	detail     string        // note: why
+	reason     EndReason     // closeAgent
+	number     int           // reopen: of the process that is wanted
+	resumption Resumption    // reopen
+	cause      ResumeCause   // resumed
+	pause      time.Duration // resumed: how long no process had the call
 }
 
 type actionKind uint8
@@ -63,6 +72,9 @@ const (
 	complete                     // end the RPC behind what is queued
 	tell                         // send the agent an event
 	closeAgent                   // the agent's part is over
+	reopen                       // the call is to go on in another process
+	resumed                      // it does
+	settled                      // the turn that came again is out of danger
 	note                         // worth a line in the log
 	over                         // the session is over
 )
@@ -103,6 +115,12 @@ type turn struct {
 	speechAt  time.Duration
 	speechEnd time.Duration // 0 until it was found
 	limit     time.Duration // the input must be complete by then, and later the answer
+
+	attempt int         // 1, and more when it comes again
+	tries   int         // how often its process died with the input complete
+	begun   bool        // something of the answer is on its way to the caller
+	saved   *State      // in it, and not to be kept yet
+	wished  InputConfig // before it
 }
 
 // deadlines are all the times a session waits for; never means not now.
@@ -115,12 +133,16 @@ type deadlines struct {
 	played time.Duration // a prompt ends
 	quiet  time.Duration // Webex should have reported no input
 	old    time.Duration // the call has taken too long
+
+	suspend time.Duration // the process has not given the call back
+	accept  time.Duration // the next process has not taken it
+	goOn    time.Duration // the bot does not go on with an answer that had partly left
 }
 
-var noDeadlines = deadlines{never, never, never, never, never, never, never, never}
+var noDeadlines = deadlines{never, never, never, never, never, never, never, never, never, never, never}
 
 func (d *deadlines) next() time.Duration {
-	return min(d.greet, d.speech, d.answer, d.filler, d.gone, d.played, d.quiet, d.old)
+	return min(d.greet, d.speech, d.answer, d.filler, d.gone, d.played, d.quiet, d.old, d.suspend, d.accept, d.goOn)
 }
 
 // limits are the settings of all sessions; see Config for their meaning.
@@ -163,6 +185,12 @@ type state struct {
 	unread   int        // WAV mode: bytes of prompts on their way to the wire
 	leaving  *ending    // what ends the bot's part once an RPC can carry it
 	speech   speech
+	keying   bool // the first key of an entry was pressed
+
+	bind       binding
+	started    Started // what began the call
+	introduced bool    // a process was told of it
+	saved      State   // what the bot saved last and is to be kept
 
 	seq      uint64
 	clips    uint64 // the host's own prompts
@@ -186,6 +214,7 @@ func newState(id string, key Key, agent string, traits Traits, limits limits, se
 		told:   settings.Input,
 		wished: settings.Input,
 		speech: newSpeech(traits, settings),
+		bind:   binding{accepted: true},
 		noted:  map[string]bool{},
 	}
 	if s.MaxDuration > 0 {
@@ -218,9 +247,13 @@ func (s *state) step(now time.Duration, in input) []action {
 	case left, dropped:
 		s.settle(now, in)
 	case commanded:
-		s.command(now, in.command)
+		s.command(now, in)
 	case lost:
-		s.fallBack(now, botFailed, "the bot is gone: "+in.err.Error())
+		s.lost(now, in.number, in.err)
+	case moveWanted:
+		s.moveWanted(in.reads)
+	case reopened:
+		s.reopened(now, in)
 	case stopped:
 		s.shutDown(now)
 	}
@@ -254,6 +287,7 @@ func (s *state) expire(now time.Duration) {
 	for _, id := range s.play.finished(now) {
 		s.tell(now, PromptDone{Prompt: id})
 	}
+	s.expireBinding(now)
 	if s.due.gone <= now {
 		s.end(now, EndedGone, "no RPC followed")
 	}
@@ -264,6 +298,7 @@ func (s *state) watch(now time.Duration) {
 	if s.phase == dead {
 		return
 	}
+	s.suspend(now)
 	s.due.played = s.play.nextFinish()
 	s.due.quiet = s.quietUntil()
 	switch {
@@ -292,7 +327,7 @@ func (s *state) afterlife(now time.Duration, in input) []action {
 	switch {
 	case in.kind == opened:
 		s.act(action{kind: complete, rpc: in.rpc})
-	case in.kind == commanded && s.reason == EndedByBot:
+	case in.kind == commanded && s.reason == EndedByBot && in.number == s.bind.number:
 		s.drop(now, in.command)
 	}
 	return s.outgoing
@@ -319,7 +354,7 @@ func (s *state) tellAt(at time.Duration, body EventBody) {
 		return
 	}
 	s.seq++
-	s.act(action{kind: tell, event: Event{Seq: s.seq, At: at, Body: body}})
+	s.send(Event{Seq: s.seq, At: at, Body: body})
 }
 
 // listening is the RPC that the caller's next input is expected on, or 0: the

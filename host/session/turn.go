@@ -16,13 +16,14 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 		s.interrupt(now, rpc)
 	}
 	s.turns++
-	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true}
+	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true, attempt: 1, wished: s.wished}
+	s.keying = false
 	s.rpc(rpc).taken = true
 	s.silences, s.ungreeted = 0, false
 	if cause != BySpeech {
 		s.speech.reset()
 		s.flushWaiting(rpc)
-		s.tell(now, TurnStarted{Turn: s.turn.id, Cause: cause})
+		s.tell(now, TurnStarted{Turn: s.turn.id, Attempt: 1, Cause: cause})
 	}
 	return s.turn
 }
@@ -79,6 +80,7 @@ func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 		s.dropHeld(0) // half an answer
 	}
 	s.tell(now, TurnEnded{Turn: t.id, Reason: how})
+	s.turnClosed(t, how)
 	return t
 }
 

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// suspendWait is how long a process may take to give a call back, and
+	// acceptWait to take one that is resumed.
+	suspendWait = 2 * time.Second
+	acceptWait  = 2 * time.Second
+	// goOnWait is how long a resumed bot may take to go on with an answer that had
+	// partly left.
+	goOnWait = time.Second
+	// lostFiller is how long a caller waits for an answer whose process died before
+	// the filler is played.
+	lostFiller = time.Second
+	// maxLosses is how often in a row, with no answer between, a call may lose its
+	// process.
+	maxLosses = 5
+	// Caller audio outside of a turn that a process was sent is kept for a moment,
+	// because an utterance is recognised late, and for longer while no process has
+	// the call.
+	keptBehind, keptAhead = kept, 5 * time.Second
+)
+
+// bond says whether a process has the call.
+type bond uint8
+
+const (
+	bound      bond = iota
+	suspending      // it was asked to give the call back
+	unbound         // the call waits for a process to go on at
+)
+
+// binding is the tie between a session and the process that answers it. A move and
+// a crash take one path: unbind, and bind again. What the caller does meanwhile is
+// kept and told to the next process.
+type binding struct {
+	bond      bond
+	number    int           // of the process: what an earlier one says is late
+	accepted  bool          // it has taken the call
+	stillborn error         // it was lost before the session had it
+	since     time.Duration // when it was asked to give the call back, or was lost
+	cause     ResumeCause   // why the call was unbound last
+
+	wanted func(version uint32) bool // a move, to a process that reads these versions; or nil
+
+	log     []logged // what the next process is to be told, in order
+	sent    int      // how much of it this process was sent
+	newest  uint64   // the highest number that a process was sent
+	partial uint64   // the open turn, when its answer had partly left; or 0
+	losses  int      // since the last answer
+	resumed int      // how often the call came to another process
+	unheard int      // bytes of caller audio that no process could take
+
+	prompts uint64 // the highest number of a prompt
+	before  uint64 // prompts up to it are of earlier processes
+}
+
+// logged is an event and the turn that it belongs to or leads to.
+type logged struct {
+	Event
+	turn uint64
+}
+
+// keeps says that the call may go on in another process.
+func (s *state) keeps() bool { return s.traits.Resume != ResumeNone || s.traits.Movable }
+
+// send tells the bot an event, or keeps it until a process has the call.
+func (s *state) send(e Event) {
+	b := &s.bind
+	switch e.Body.(type) {
+	case Started, Suspend, Ended: // this process's part begins, pauses or ends
+		if b.bond != unbound {
+			s.act(action{kind: tell, event: e})
+		}
+		return
+	case Credit, Refused: // another process could do nothing with it
+		if b.bond == bound {
+			s.act(action{kind: tell, event: e})
+		}
+		return
+	}
+	if s.keeps() {
+		b.log = append(b.log, logged{e, s.leadsTo(e.Body)})
+	}
+	if b.bond == bound {
+		b.newest, b.sent = e.Seq, len(b.log)
+		s.act(action{kind: tell, event: e})
+	}
+	if _, ok := e.Body.(CallerAudio); ok {
+		s.prune(e.At)
+	}
+}
+
+// leadsTo is the turn that an event belongs to, or else the next one.
+func (s *state) leadsTo(body EventBody) uint64 {
+	next := s.turns + 1
+	switch body := body.(type) {
+	case TurnEnded:
+		return body.Turn
+	case BargedIn:
+		return next
+	case CallerAudio:
+		if s.turn != nil && !s.turn.inputOpen {
+			return next
+		}
+	}
+	if s.turn != nil {
+		return s.turn.id
+	}
+	return next
+}
+
+// prune forgets caller audio that belongs to no turn yet, when it is old.
+func (s *state) prune(now time.Duration) {
+	b := &s.bind
+	i, sent := 0, 0
+	kept := b.log[:0]
+	for ; i < len(b.log); i++ {
+		l, limit := b.log[i], keptAhead
+		if i < b.sent {
+			limit = keptBehind
+		}
+		heard, ok := l.Body.(CallerAudio)
+		if ok && l.turn > s.turns && l.At < now-limit {
+			if i >= b.sent {
+				b.unheard += len(heard.Data)
+			}
+			continue
+		}
+		if i < b.sent {
+			sent++
+		}
+		kept = append(kept, l)
+	}
+	clear(b.log[len(kept):])
+	b.log, b.sent = kept, sent
+}
+
+// forget drops what this process was sent of the turns up to one.
+func (b *binding) forget(turn uint64) {
+	kept := slices.DeleteFunc(b.log[:b.sent:b.sent], func(l logged) bool { return l.turn <= turn })
+	n := len(kept)
+	b.log = append(kept, b.log[b.sent:]...)
+	b.sent = n
+}
+
+// turnClosed keeps of a closed turn what the next process must be told. An answered
+// one is done with. One that was cut before anything of its answer had left may not
+// have been seen by the bot yet: it is kept until the next one is closed.
+func (s *state) turnClosed(t *turn, how TurnEnd) {
+	done := t.begun || t.saved != nil || how == Answered
+	if t.saved != nil {
+		s.saved, t.saved = *t.saved, nil
+	}
+	if t.tries > 0 && !t.begun {
+		s.act(action{kind: settled})
+	}
+	switch {
+	case s.bind.bond == unbound: // no process knows of its end
+	case done:
+		s.bind.forget(t.id)
+	default:
+		s.bind.forget(t.id - 1)
+	}
+	if how == Answered {
+		s.bind.losses = 0
+	}
+	if s.bind.partial == t.id {
+		s.bind.partial, s.due.goOn = 0, never
+	}
+}
+
+// saveState keeps what the bot saved. What it saves in an open turn counts once
+// something of the answer has left or the turn is closed: only so is a turn that
+// comes again after a crash neither counted twice nor lost.
+func (s *state) saveState(now time.Duration, c Command, save SaveState) {
+	switch t := s.turn; {
+	case len(save.State.Data) > MaxState:
+		s.refuse(now, c, "state", tooLongState(len(save.State.Data)))
+	case t != nil && t.id == c.Turn:
+		t.saved = &save.State
+	default:
+		s.saved = save.State
+		s.bind.forget(c.Turn) // it has seen that turn, and all before
+	}
+}
+
+// begin takes note that something of the open turn's answer is on its way.
+func (s *state) begin(prompt *prompt) {
+	t := s.turn
+	if t == nil || prompt.turn != t.id || t.begun {
+		return
+	}
+	t.begun = true
+	if t.tries > 0 {
+		s.act(action{kind: settled})
+	}
+}

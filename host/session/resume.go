@@ -1,0 +1,328 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
+
+func tooLongState(bytes int) string {
+	return fmt.Sprintf("a state of %d bytes: at most %d are kept", bytes, MaxState)
+}
+
+// moveWanted takes note that the call should go to the process that takes over.
+func (s *state) moveWanted(reads func(version uint32) bool) {
+	if s.traits.Movable || s.traits.OwnEndpointing && s.traits.Resume != ResumeNone {
+		s.bind.wanted = reads
+	}
+}
+
+// suspend asks the process to give the call back, if a move is wanted and the call
+// is between two turns. A bot that finds speech itself is asked at once: it knows
+// best.
+func (s *state) suspend(now time.Duration) {
+	b := &s.bind
+	if b.wanted == nil || b.bond != bound || !b.accepted || s.phase == unborn || s.botGone || s.leaving != nil {
+		return
+	}
+	if !s.traits.OwnEndpointing && !s.betweenTurns() {
+		return
+	}
+	reads := b.wanted
+	b.wanted = nil
+	if len(s.saved.Data) > 0 && !reads(s.saved.Version) {
+		return // it stays until the call ends
+	}
+	b.since = now
+	s.due.suspend = now + suspendWait
+	s.tell(now, Suspend{By: s.due.suspend})
+	b.bond = suspending
+}
+
+// betweenTurns says that the last turn is closed and no input has begun since.
+func (s *state) betweenTurns() bool {
+	return s.turn == nil && s.greeting == 0 && !s.keying &&
+		!slices.ContainsFunc(s.play.prompts, func(p *prompt) bool { return !p.ended })
+}
+
+// suspended takes the call back from its process. That has handled all it was sent.
+func (s *state) suspended(now time.Duration, c Command, body Suspended) {
+	switch {
+	case s.bind.bond != suspending:
+		s.refuse(now, c, "suspended", "nobody asked for it")
+		return
+	case s.leaving != nil: // the bot's part is over anyway
+		s.due.suspend = never
+		return
+	case len(body.State.Data) > MaxState:
+		s.refuse(now, c, "suspended", tooLongState(len(body.State.Data)))
+		return
+	case len(body.State.Data) > 0 || body.State.Version > 0:
+		s.saved = body.State
+	}
+	b := &s.bind
+	if s.turn != nil { // it chose to give the call back within it
+		s.turn.begun = true
+	}
+	b.log = slices.Delete(b.log, 0, b.sent)
+	b.sent = 0
+	s.unbind(now, ByTakeover)
+}
+
+// declined leaves the call where it is.
+func (s *state) declined(now time.Duration, c Command) {
+	if s.bind.bond != suspending {
+		s.refuse(now, c, "declined", "nobody asked for it")
+		return
+	}
+	s.due.suspend = never
+	s.bind.bond = bound
+	s.flushLog()
+}
+
+// lost takes note that the process is gone. The call goes on in another one, if the
+// bot allows that.
+func (s *state) lost(now time.Duration, number int, err error) {
+	b := &s.bind
+	switch {
+	case s.botGone || number < b.number:
+		return
+	case b.bond == unbound: // the next one is gone before the session had it
+		b.stillborn = err
+		return
+	case s.traits.Resume == ResumeNone || s.leaving != nil || errors.Is(err, ErrNoResume):
+		s.fallBack(now, botFailed, "the bot is gone: "+err.Error())
+		return
+	case b.losses >= maxLosses:
+		s.fallBack(now, botFailed, fmt.Sprintf("the bot is gone for the %dth time without an answer: %v", b.losses+1, err))
+		return
+	}
+	b.losses++
+	s.unbind(now, ByCrash)
+}
+
+// unbind takes the call from its process and asks for another.
+func (s *state) unbind(now time.Duration, cause ResumeCause) {
+	b := &s.bind
+	if cause == ByTakeover {
+		s.tell(now, Ended{Reason: EndedMoved})
+	}
+	if b.bond == bound {
+		b.since = now
+	}
+	b.bond, b.cause, b.stillborn = unbound, cause, nil
+	b.number++
+	b.before = b.prompts
+	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
+	suspect := s.commit(now)
+	s.endPrompts()
+	b.sent = 0
+	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect}})
+}
+
+// commit settles what becomes of the open turn. If something of its answer had
+// left, that is kept, with what was saved in it. Otherwise what was saved is
+// forgotten and the turn comes again.
+func (s *state) commit(now time.Duration) (suspect int) {
+	b, t := &s.bind, s.turn
+	b.partial = 0
+	if t == nil {
+		return 0
+	}
+	if t.begun {
+		if t.saved != nil {
+			s.saved, t.saved = *t.saved, nil
+		}
+		b.partial = t.id
+		b.forget(t.id)
+		return 0
+	}
+	t.saved = nil
+	s.wished = t.wished
+	s.takeBack(now, t.id)
+	t.attempt++
+	if t.inputOpen {
+		return 0
+	}
+	t.tries++
+	if s.FillerAfter > 0 {
+		s.due.filler = min(s.due.filler, now+lostFiller)
+	}
+	return t.tries
+}
+
+// takeBack drops the prompts of a turn, of which nothing has left.
+func (s *state) takeBack(now time.Duration, turn uint64) {
+	for _, p := range slices.Clone(s.play.prompts) {
+		if p.turn == turn && p.id&hostPrompt == 0 {
+			s.dropAudio(now, p.id)
+		}
+	}
+	s.play.prompts = slices.DeleteFunc(s.play.prompts, func(p *prompt) bool { return p.turn == turn && p.id&hostPrompt == 0 })
+}
+
+// endPrompts takes note that no more comes of the prompts of a process.
+func (s *state) endPrompts() {
+	for i := range s.waiting {
+		s.waiting[i].cost = 0 // the next process has credit of its own
+	}
+	for _, p := range s.play.prompts {
+		p.ended = true
+	}
+	if rpc := s.speakingRPC(); rpc != 0 {
+		s.act(action{kind: seal, rpc: rpc})
+	}
+}
+
+// reopened gives the call to the process at which it goes on.
+func (s *state) reopened(now time.Duration, in input) {
+	b := &s.bind
+	if s.botGone || b.bond != unbound || in.number != b.number {
+		return
+	}
+	if in.err != nil {
+		s.fallBack(now, botFailed, "no process for the bot: "+in.err.Error())
+		return
+	}
+	s.adopt(in.part.traits)
+	if t := s.turn; t != nil && !t.inputOpen { // the bot has all the time again
+		t.limit = now + s.AnswerLimit
+		s.awaitAnswer(now)
+	}
+	b.bond, s.owed = bound, 0
+	b.resumed++
+	b.accepted = !s.introduced
+	switch {
+	case s.introduced:
+		s.due.accept = now + acceptWait
+		s.introduce(now)
+	case s.phase != unborn:
+		s.introduced = true
+		s.act(action{kind: tell, event: Event{Seq: 1, Body: s.started}})
+	}
+	s.flushLog()
+	if s.turn == nil || s.turn.tries == 0 { // meanwhile
+		s.act(action{kind: settled})
+	}
+	s.act(action{kind: resumed, pause: now - b.since, cause: b.cause})
+	if err := b.stillborn; err != nil {
+		b.stillborn = nil
+		s.lost(now, b.number, err)
+	}
+}
+
+// adopt takes over what the bot of the new process wants.
+func (s *state) adopt(traits Traits) {
+	s.traits = traits
+	s.speech.setOn(!traits.OwnEndpointing, s.SpeechStart, s.told.EndSilence)
+}
+
+// introduce tells the process of a call that it resumes. It is the event that began
+// the call, with a mark.
+func (s *state) introduce(now time.Duration) {
+	b := &s.bind
+	started := s.started
+	started.Format = s.speech.format
+	b.skipFormats()
+	r := Resumed{Cause: b.cause, State: s.saved, AfterSeq: b.newest, Attempt: 1, InterruptedTurn: b.partial, Prompts: b.prompts}
+	if s.turn != nil && b.partial == 0 {
+		r.Attempt = s.turn.attempt
+	}
+	if p := s.play.current(now); p != nil && p.id&hostPrompt == 0 {
+		r.InFlight = p.id
+		onItsWay := audio.Telephone.Duration(p.queued)
+		r.Sent = audio.Telephone.Duration(p.sent) + onItsWay
+		r.Left = max(0, p.to-now) + onItsWay
+	}
+	started.Resumed = &r
+	s.act(action{kind: tell, event: Event{Seq: 1, Body: started}})
+}
+
+// skipFormats drops changes of format, and the caller audio before the last one: it
+// is of no use, and the process is told the last format at once.
+func (b *binding) skipFormats() {
+	last := 0
+	for i, l := range b.log {
+		if _, ok := l.Body.(FormatChanged); ok {
+			last = i + 1
+		}
+	}
+	old := b.log[:last]
+	b.log = slices.Concat(slices.DeleteFunc(slices.Clone(old), func(l logged) bool {
+		switch l.Body.(type) {
+		case FormatChanged, CallerAudio:
+			return true
+		}
+		return false
+	}), b.log[last:])
+}
+
+// flushLog sends the process what it was not sent yet.
+func (s *state) flushLog() {
+	b := &s.bind
+	for _, l := range b.log[b.sent:] {
+		e := l.Event
+		e.Replayed = e.Seq <= b.newest
+		b.newest = max(b.newest, e.Seq)
+		switch body := e.Body.(type) {
+		case TurnStarted:
+			if s.turn != nil && s.turn.id == body.Turn {
+				body.Attempt = s.turn.attempt
+			}
+			e.Body = body
+		case InputEnded:
+			if s.turn != nil && s.turn.id == body.Turn {
+				body.AnswerBy = s.due.answer
+			}
+			e.Body = body
+		case CallerAudio:
+			e.Body = CallerAudio{Data: slices.Clip(body.Data)} // two processes have it
+		}
+		s.act(action{kind: tell, event: e})
+	}
+	b.sent = len(b.log)
+}
+
+// accept takes note that a resumed process has the call.
+func (s *state) accept(now time.Duration) {
+	b := &s.bind
+	if b.accepted {
+		return
+	}
+	b.accepted, s.due.accept = true, never
+	if b.partial != 0 {
+		s.due.goOn = now + goOnWait
+	}
+}
+
+// expireBinding does what is due between the session and its process.
+func (s *state) expireBinding(now time.Duration) {
+	if s.due.suspend <= now {
+		s.due.suspend = never
+		if s.leaving == nil {
+			s.unbind(now, ByTakeover) // with what was saved last
+		}
+	}
+	if s.due.accept <= now {
+		s.due.accept = never
+		s.tell(now, Ended{Reason: EndedMoved})
+		s.lost(now, s.bind.number, errNotAccepted)
+	}
+	if s.due.goOn <= now {
+		s.closePartial(now)
+	}
+}
+
+var errNotAccepted = fmt.Errorf("it has not taken the call within %v", acceptWait)
+
+// closePartial closes a turn that a resumed bot does not go on with.
+func (s *state) closePartial(now time.Duration) {
+	s.due.goOn = never
+	if s.turn != nil && s.turn.id == s.bind.partial {
+		s.agree(s.turn.cause)
+		s.closeTurn(now, Answered, Response{})
+	}
+}
