@@ -83,7 +83,7 @@ func (s *state) send(e Event) {
 		}
 		return
 	}
-	if s.keeps() {
+	if _, told := e.Body.(PromptDone); s.keeps() && !(told && b.bond == bound) {
 		b.log = append(b.log, logged{e, s.leadsTo(e.Body)})
 	}
 	if b.bond == bound {
@@ -185,8 +185,16 @@ func (s *state) saveState(now time.Duration, c Command, save SaveState) {
 		t.saved = &save.State
 	default:
 		s.saved = save.State
-		s.bind.forget(c.Turn) // it has seen that turn, and all before
+		s.bind.forget(min(c.Turn, s.closed())) // it has seen that turn, and all before
 	}
+}
+
+// closed is the last turn that was closed.
+func (s *state) closed() uint64 {
+	if s.turn != nil {
+		return s.turn.id - 1
+	}
+	return s.turns
 }
 
 // begin takes note that something of the open turn's answer is on its way.

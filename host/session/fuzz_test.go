@@ -20,7 +20,8 @@ func FuzzStep(f *testing.F) {
 		late := DefaultSettings()
 		late.EndOfInput, late.FillerAfter, late.MaxDuration = WithAnswer, 300*time.Millisecond, 20*time.Second
 		late.Fallback.Action, late.NoInputBackstop, late.Input.NoInput = FallbackError, time.Millisecond, 100*time.Millisecond
-		for _, traits := range []Traits{{}, {OwnEndpointing: true, Audio: AllAudio}} {
+		for _, traits := range []Traits{{}, {Resume: ResumeSaved, Movable: true},
+			{OwnEndpointing: true, Audio: AllAudio, Resume: ResumeStateless, Movable: true}} {
 			for _, settings := range []Settings{DefaultSettings(), wav, late} {
 				newLaws(t, traits, settings).run(data)
 			}
@@ -38,6 +39,8 @@ type laws struct {
 	turns    map[uint64]bool // open?
 	over     bool
 	prompts  uint64
+
+	reopening bool // another process was asked for
 }
 
 func newLaws(t *testing.T, traits Traits, settings Settings) *laws {
@@ -75,8 +78,9 @@ func (l *laws) input(what, arg byte) input {
 		Accepted{}, StartPrompt{BargeIn: arg&1 == 0}, PromptAudio{Data: make([]byte, int(arg)*8), End: arg&4 == 0}, Done{},
 		Clear{}, Leave{Event: TransferToAgent}, Leave{Event: CustomOutput}, Endpoint{}, Endpoint{End: true},
 		GiveUp{}, Unknown{}, SetInput{Terminator: "5", EndSilence: time.Second, Sensitive: true, NoInput: time.Second},
+		SaveState{State{Data: loud[:arg], Version: uint32(arg % 3)}}, Suspended{}, Declined{},
 	}
-	switch n := int(what) % 32; {
+	switch n := int(what) % 36; {
 	case n < len(requests):
 		l.rpcs++
 		l.feed(input{kind: opened, rpc: l.rpcs, stamp: uint64(l.rpcs) ^ uint64(arg>>6)})
@@ -87,16 +91,26 @@ func (l *laws) input(what, arg byte) input {
 			l.prompts++
 			c.Prompt = l.prompts
 		}
-		return input{kind: commanded, command: c}
+		return input{kind: commanded, number: l.s.bind.number - int(arg>>7), command: c}
 	case n < 25:
 		return input{kind: requested, rpc: rpc, request: &requests[int(arg)%len(requests)]}
 	case n < 27:
 		return input{kind: halfClosed, rpc: rpc}
 	case n < 28:
 		return input{kind: gone, rpc: rpc}
-	case n < 29 && arg == 255:
-		return input{kind: lost, err: errors.New("lost")}
-	case n < 29: // an RPC that begins when something may be due and the timer has not fired
+	case n < 29 && arg > 250:
+		return input{kind: lost, number: l.s.bind.number, err: ErrNoResume}
+	case n < 30:
+		return input{kind: lost, number: l.s.bind.number, err: errors.New("lost")}
+	case n < 31:
+		return input{kind: moveWanted, reads: func(version uint32) bool { return version <= uint32(arg%3) }}
+	case n < 32 && l.reopening && arg > 250:
+		l.reopening = false
+		return input{kind: reopened, number: l.s.bind.number, err: ErrAgentUnavailable}
+	case n < 32 && l.reopening:
+		l.reopening = false
+		return input{kind: reopened, number: l.s.bind.number, part: &part{traits: l.s.traits}}
+	case n < 33: // an RPC that begins when something may be due and the timer has not fired
 		l.now += time.Duration(arg) * 200 * time.Millisecond
 		l.rpcs++
 		return input{kind: opened, rpc: l.rpcs, stamp: uint64(l.rpcs)}
@@ -152,7 +166,15 @@ func (l *laws) check(a action) {
 		}
 		l.complete[a.rpc] = true
 	case tell:
+		if l.reopening {
+			l.t.Errorf("%+v was told to nobody", a.event)
+		}
 		l.checkEvent(a.event.Body)
+	case reopen:
+		if l.reopening {
+			l.t.Error("asked for another process twice")
+		}
+		l.reopening = true
 	case over:
 		l.over = true
 	}
@@ -172,6 +194,13 @@ func (l *laws) checkResponse(r Response) {
 
 func (l *laws) checkEvent(e EventBody) {
 	switch e := e.(type) {
+	case Started:
+		if e.Resumed != nil { // a process that knows nothing
+			l.turns = map[uint64]bool{}
+			if open := e.Resumed.InterruptedTurn; open > 0 {
+				l.turns[open] = true
+			}
+		}
 	case TurnStarted:
 		if _, known := l.turns[e.Turn]; known {
 			l.t.Errorf("turn %d began twice", e.Turn)

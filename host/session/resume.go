@@ -64,7 +64,7 @@ func (s *state) suspended(now time.Duration, c Command, body Suspended) {
 		s.saved = body.State
 	}
 	b := &s.bind
-	if s.turn != nil { // it chose to give the call back within it
+	if s.turn != nil && s.knows(s.turn.id) { // it chose to give the call back within it
 		s.turn.begun = true
 	}
 	b.log = slices.Delete(b.log, 0, b.sent)
@@ -119,7 +119,7 @@ func (s *state) unbind(now time.Duration, cause ResumeCause) {
 	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
 	suspect := s.commit(now)
 	s.endPrompts()
-	b.sent = 0
+	b.sent = 0 // the next one was sent nothing
 	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect}})
 }
 
@@ -143,15 +143,26 @@ func (s *state) commit(now time.Duration) (suspect int) {
 	t.saved = nil
 	s.wished = t.wished
 	s.takeBack(now, t.id)
+	if s.FillerAfter > 0 && !t.inputOpen {
+		s.due.filler = min(s.due.filler, now+lostFiller)
+	}
+	if !s.knows(t.id) {
+		return 0 // it cannot have harmed the process
+	}
 	t.attempt++
 	if t.inputOpen {
 		return 0
 	}
 	t.tries++
-	if s.FillerAfter > 0 {
-		s.due.filler = min(s.due.filler, now+lostFiller)
-	}
 	return t.tries
+}
+
+// knows says that the process was told of a turn.
+func (s *state) knows(turn uint64) bool {
+	return slices.ContainsFunc(s.bind.log[:s.bind.sent], func(l logged) bool {
+		started, ok := l.Body.(TurnStarted)
+		return ok && started.Turn == turn
+	})
 }
 
 // takeBack drops the prompts of a turn, of which nothing has left.
@@ -226,7 +237,7 @@ func (s *state) introduce(now time.Duration) {
 	b := &s.bind
 	started := s.started
 	started.Format = s.speech.format
-	b.skipFormats()
+	b.tidy()
 	r := Resumed{Cause: b.cause, State: s.saved, AfterSeq: b.newest, Attempt: 1, InterruptedTurn: b.partial, Prompts: b.prompts}
 	if s.turn != nil && b.partial == 0 {
 		r.Attempt = s.turn.attempt
@@ -241,23 +252,34 @@ func (s *state) introduce(now time.Duration) {
 	s.act(action{kind: tell, event: Event{Seq: 1, Body: started}})
 }
 
-// skipFormats drops changes of format, and the caller audio before the last one: it
-// is of no use, and the process is told the last format at once.
-func (b *binding) skipFormats() {
+// tidy drops what is of no use to the next process: changes of format and the
+// caller audio before the last one, since it is told that format at once, and the
+// end of a turn that it does not know.
+func (b *binding) tidy() {
 	last := 0
+	known := map[uint64]bool{b.partial: true}
 	for i, l := range b.log {
-		if _, ok := l.Body.(FormatChanged); ok {
-			last = i + 1
+		switch body := l.Body.(type) {
+		case FormatChanged:
+			last = i
+		case TurnStarted:
+			known[body.Turn] = true
 		}
 	}
-	old := b.log[:last]
-	b.log = slices.Concat(slices.DeleteFunc(slices.Clone(old), func(l logged) bool {
-		switch l.Body.(type) {
-		case FormatChanged, CallerAudio:
+	i := -1
+	b.log = slices.DeleteFunc(b.log, func(l logged) bool {
+		i++
+		switch body := l.Body.(type) {
+		case FormatChanged:
 			return true
+		case CallerAudio:
+			return i < last
+		case TurnEnded:
+			return !known[body.Turn]
+		default:
+			return false
 		}
-		return false
-	}), b.log[last:])
+	})
 }
 
 // flushLog sends the process what it was not sent yet.

@@ -284,10 +284,10 @@ func (s *state) expire(now time.Duration) {
 	if s.due.quiet <= now {
 		s.backstop(now)
 	}
+	s.expireBinding(now)
 	for _, id := range s.play.finished(now) {
 		s.tell(now, PromptDone{Prompt: id})
 	}
-	s.expireBinding(now)
 	if s.due.gone <= now {
 		s.end(now, EndedGone, "no RPC followed")
 	}

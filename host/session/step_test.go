@@ -14,6 +14,9 @@ type call struct {
 	responses map[rpcID][]Response
 	completed map[rpcID]error
 	events    []EventBody
+	told      []Event // with their numbers and marks
+	reopened  []Resumption
+	settled   int
 	over      bool
 }
 
@@ -40,6 +43,11 @@ func (c *call) step(in input) {
 			c.completed[a.rpc] = a.err
 		case tell:
 			c.events = append(c.events, a.event.Body)
+			c.told = append(c.told, a.event)
+		case reopen:
+			c.reopened = append(c.reopened, a.resumption)
+		case settled:
+			c.settled++
 		case over:
 			c.over = true
 		}
@@ -58,7 +66,7 @@ func (c *call) request(rpc rpcID, q Request) { c.step(input{kind: requested, rpc
 func (c *call) halfClose(rpc rpcID)          { c.step(input{kind: halfClosed, rpc: rpc}) }
 
 func (c *call) command(turn, prompt uint64, body CommandBody) {
-	c.step(input{kind: commanded, command: Command{Turn: turn, Prompt: prompt, Body: body}})
+	c.step(input{kind: commanded, number: c.s.bind.number, command: Command{Turn: turn, Prompt: prompt, Body: body}})
 }
 
 // say plays milliseconds of a prompt.
