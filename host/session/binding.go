@@ -16,6 +16,9 @@ const (
 	// lostFiller is how long a caller waits for an answer whose process died before
 	// the filler is played.
 	lostFiller = time.Second
+	// maxCut is how many turns in a row are kept that were cut before the bot
+	// showed that it had seen them.
+	maxCut = 8
 	// maxLosses is how often in a row, with no answer between, a call may lose its
 	// process.
 	maxLosses = 5
@@ -150,7 +153,7 @@ func (b *binding) forget(turn uint64) {
 
 // turnClosed keeps of a closed turn what the next process must be told. An answered
 // one is done with. One that was cut before anything of its answer had left may not
-// have been seen by the bot yet: it is kept until the next one is closed.
+// have been seen by the bot yet: it is kept until the bot shows that it has gone on.
 func (s *state) turnClosed(t *turn, how TurnEnd) {
 	done := t.begun || t.saved != nil || how == Answered
 	if t.saved != nil {
@@ -163,8 +166,8 @@ func (s *state) turnClosed(t *turn, how TurnEnd) {
 	case s.bind.bond == unbound: // no process knows of its end
 	case done:
 		s.bind.forget(t.id)
-	default:
-		s.bind.forget(t.id - 1)
+	case t.id > maxCut:
+		s.bind.forget(t.id - maxCut)
 	}
 	if how == Answered {
 		s.bind.losses = 0
