@@ -191,8 +191,8 @@ var answerRows = []row{
 	{
 		rule: "R31", pkg: engine, test: "TestR31_NothingAfterFinal", what: "late commands are not counted",
 		file: "host/session/command.go",
-		old:  "\ts.dropped++\n",
-		new:  "",
+		old:  "\ts.dropped++\n\tif c.Turn",
+		new:  "\tif c.Turn",
 	},
 	{
 		rule: "R32", pkg: engine, test: "TestR32_EstimateOfPlayback", what: "all prompts play at the same time",

@@ -83,13 +83,13 @@ var endRows = []row{
 	{
 		rule: "R50", pkg: engine, test: "TestR50_AfterTheEnd", what: "nobody learns that the bot went on",
 		file: "host/session/state.go",
-		old:  "case in.kind == commanded && s.reason == EndedByBot:",
+		old:  "case in.kind == commanded && s.reason == EndedByBot && in.number == s.bind.number:",
 		new:  "case false:",
 	},
 	{
 		rule: "R48", pkg: engine, test: "TestR48_HangUp", what: "the log blames the bot for what it could not know",
 		file: "host/session/state.go",
-		old:  "case in.kind == commanded && s.reason == EndedByBot:",
+		old:  "case in.kind == commanded && s.reason == EndedByBot && in.number == s.bind.number:",
 		new:  "case in.kind == commanded:",
 	},
 	{
