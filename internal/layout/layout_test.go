@@ -33,15 +33,15 @@ var allowed = []struct {
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
 	{"host/admin", nil},
 	{"host/session", []string{"internal/audio", "internal/lane"}},
-	{"host/supervisor", []string{"host/session", "internal/pluginwire/...", "internal/audio", "proto/..."}},
-	{"internal/pluginwire/...", []string{"internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
+	{"host/supervisor", []string{"host/session", "internal/checked", "internal/pluginwire/...", "internal/audio", "proto/..."}},
+	{"internal/pluginwire/...", []string{"internal/checked", "internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // audio, breakrules, lane, layout, protogen, rundir, yamlfile
+	{"internal/...", nil}, // audio, breakrules, checked, lane, layout, protogen, rundir, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 

@@ -1,6 +1,7 @@
 package pluginwire
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,8 +20,9 @@ var passedOn = []string{
 // windowsPassedOn is what no program starts without there.
 var windowsPassedOn = []string{"SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "COMSPEC", "PATHEXT", "WINDIR"}
 
-// pluginEnv returns the part of environ that a plugin gets.
-func pluginEnv(environ []string) []string {
+// pluginEnv returns the part of environ that a plugin gets. A Go program under a
+// limit of memory is told to stay below it.
+func pluginEnv(environ []string, limits Limits) []string {
 	var env []string
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
@@ -30,6 +32,9 @@ func pluginEnv(environ []string) []string {
 			runtime.GOOS == "windows" && slices.Contains(windowsPassedOn, upper) {
 			env = append(env, pair)
 		}
+	}
+	if set := func(pair string) bool { return strings.HasPrefix(pair, "GOMEMLIMIT=") }; limits.Memory > 0 && !slices.ContainsFunc(env, set) {
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", limits.Memory/10*9))
 	}
 	return env
 }

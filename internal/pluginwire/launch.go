@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/byova-host/byova-host/internal/checked"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
@@ -32,7 +33,13 @@ const (
 type Config struct {
 	Name string // in errors and logs
 	Path string // the executable
-	Args []string
+	// Origin is the file that the operator named, of which Path is a copy. Errors
+	// and logs name it, and the plugin finds it in the variable BYOVA_PLUGIN_PATH.
+	// Empty means Path.
+	Origin string
+	// Generation is in the log lines of the plugin unless it is 0.
+	Generation int
+	Args       []string
 	// Settings is the plugin's section of the configuration: maps, slices,
 	// strings, numbers and booleans.
 	Settings    map[string]any
@@ -48,6 +55,7 @@ type Config struct {
 	// StartTimeout is for everything up to the first answer in the stream. Zero
 	// means 10 s.
 	StartTimeout time.Duration
+	Limits       Limits
 }
 
 // Launch starts a plugin and returns once it has passed every check: handshake,
@@ -63,9 +71,12 @@ func Launch(ctx context.Context, config Config) (*Process, error) {
 	if config.StartTimeout == 0 {
 		config.StartTimeout = defaultStart
 	}
+	if config.Origin == "" {
+		config.Origin = config.Path
+	}
 	p, err := launch(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("start plugin %q (%s): %w", config.Name, config.Path, err)
+		return nil, fmt.Errorf("start plugin %q (%s): %w", config.Name, config.Origin, err)
 	}
 	return p, nil
 }
@@ -106,15 +117,10 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 // checkPaths refuses what cannot be started, before anything is.
 func checkPaths(config Config) error {
 	info, err := os.Stat(config.Path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return errors.Unwrap(err) // the path is named already
-	case info.IsDir():
-		return errors.New("it is a directory, not a plugin's executable")
-	case !info.Mode().IsRegular():
-		return errors.New("it is no regular file")
 	}
-	if err := checkExecutable(info); err != nil {
+	if err := checked.Executable(info); err != nil {
 		return err
 	}
 	if len(config.Dir) > longestDir {
@@ -135,11 +141,18 @@ func newProcess(config Config) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find its directory: %w", err)
 	}
+	origin, err := filepath.Abs(config.Origin)
+	if err != nil {
+		return nil, fmt.Errorf("find its directory: %w", err)
+	}
 	certificate, err := wire.NewCertificate()
 	if err != nil {
 		return nil, fmt.Errorf("make the host's certificate: %w", err)
 	}
 	log := config.Log.With("plugin", config.Name)
+	if config.Generation != 0 {
+		log = log.With("generation", config.Generation)
+	}
 	p := &Process{
 		config: config, log: log, output: newOutput(log, config.LogLevel), conns: &connections{},
 		stopping: make(chan struct{}), broken: make(chan struct{}),
@@ -147,15 +160,15 @@ func newProcess(config Config) (*Process, error) {
 	}
 	p.heart.alive = make(chan struct{})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	cmd := &exec.Cmd{Path: path, Args: append([]string{path}, config.Args...)}
+	cmd := &exec.Cmd{Path: path, Args: append([]string{origin}, config.Args...)}
 	p.child = newChild(cmd, p.output)
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		VersionedPlugins: wire.Plugins(nil),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd.Env = append(pluginEnv(os.Environ()), spec.Env...)
-			cmd.Env = append(cmd.Env, wire.ClientCertEnv+"="+wire.CertificatePEM(certificate))
+			cmd.Env = append(pluginEnv(os.Environ(), config.Limits), spec.Env...)
+			cmd.Env = append(cmd.Env, wire.ClientCertEnv+"="+wire.CertificatePEM(certificate), wire.PathEnv+"="+origin)
 			return p.child, nil
 		},
 		// The plugin's certificate becomes the only root: go-plugin takes it

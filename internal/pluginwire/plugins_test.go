@@ -62,6 +62,8 @@ var plugins = map[string]func(){
 	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { forever(); return nil }) },
 	"plugin-limited":    limited,
 	"plugin-duplex":     func() { plugin.Serve(plugin.CallFunc(duplex)) },
+	"plugin-trial":      trial,
+	"plugin-mute":       mute,
 	"plugin-host":       host,
 	"plugin-env":        func() { fmt.Fprintln(os.Stderr, strings.Join(os.Environ(), " ")); os.Exit(1) },
 }

@@ -26,6 +26,10 @@ const (
 	// plugin takes calls from nobody else.
 	ClientCertEnv = "PLUGIN_CLIENT_CERT"
 
+	// PathEnv carries the absolute path of the file that the operator named: what
+	// runs is a copy of it, which has nothing beside it.
+	PathEnv = "BYOVA_PLUGIN_PATH"
+
 	// Window is the flow control window of a stream and of the connection. All
 	// calls share one stream, so the default of 64 KiB would stop them all
 	// while one batch is on its way.
