@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/byova-host/byova-host/internal/checked"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
@@ -38,20 +41,23 @@ func (s *start) explain(caller, limited context.Context, err error) error {
 		return fmt.Errorf("given up while waiting for %s: %w", s.step, context.Cause(caller))
 	}
 	passed, first, problem := s.child.filter.found()
+	verdict := s.condemned()
 	switch {
+	case verdict != nil:
+		return verdict
 	case problem != nil:
 		return problem
 	case limited.Err() != nil:
 		return s.tooLate(passed, first)
 	case s.Pid() == 0: // it was never started, and the path is named already
 		if bad, ok := errors.AsType[*os.PathError](err); ok && bad.Op == "fork/exec" {
-			return fmt.Errorf("execute it: %w", bad.Err)
+			return s.notExecuted(bad.Err)
 		}
 		return fmt.Errorf("prepare its start: %w", err)
 	case !passed && s.child.outlived.Load():
 		return errors.New("it closed its output without a handshake, is it a byova plugin?")
 	case isLoss(err) && s.child.exitedWithin(readOn):
-		how := s.child.exit()
+		how := s.child.exit(2 * pipeGrace)
 		if passed {
 			return fmt.Errorf("it ended while the host waited for %s: %s", s.step, how)
 		}
@@ -63,6 +69,15 @@ func (s *start) explain(caller, limited context.Context, err error) error {
 	default:
 		return fmt.Errorf("%s: %s", s.step, reason(err))
 	}
+}
+
+// notExecuted explains why the system did not execute a file that looks like a
+// program.
+func (s *start) notExecuted(err error) error {
+	if errors.Is(err, fs.ErrPermission) && s.config.Path != s.config.Origin {
+		return fmt.Errorf("execute its copy: %w; if %w", err, checked.NoExecError(filepath.Dir(s.config.Path)))
+	}
+	return fmt.Errorf("execute it: %w", err)
 }
 
 func (s *start) tooLate(passed bool, first string) error {

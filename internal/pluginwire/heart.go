@@ -10,9 +10,9 @@ import (
 )
 
 // A plugin that has not answered a ping for pongLate gets no new calls; after
-// pongLost it is lost.
+// pongLost it is lost. It is looked at with every beat, so a beat is short.
 const (
-	pingEvery = time.Second
+	pingEvery = time.Second / 2
 	pongLate  = time.Second
 	pongLost  = 5 * time.Second
 )
@@ -43,7 +43,7 @@ func (h *heart) beat(to *lane.Lane[*pluginv1.Event]) (lost bool) {
 	}
 	h.last = now
 	if h.waiting {
-		return now.Sub(h.sent) > pongLost
+		return now.Sub(h.sent) > pongLost-pingEvery/2 // no ticker is exact
 	}
 	h.id++
 	h.waiting, h.sent = true, now
@@ -82,7 +82,7 @@ func (p *Process) keepBeating() {
 		select {
 		case <-ticker.C:
 			if p.heart.beat(p.first.control) {
-				p.lose(errHung)
+				p.condemn(errHung)
 			}
 		case <-p.judged:
 			return

@@ -2,6 +2,7 @@ package pluginwire
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,14 +34,14 @@ func TestHeart(t *testing.T) {
 		h.answered(1)
 		<-h.alive
 		beat(false, 0)
-		for n := range 4 {
+		for n := range 8 {
 			time.Sleep(pingEvery)
-			beat(false, time.Duration(n)*time.Second)
+			beat(false, max(0, time.Duration(n+1)*pingEvery-pongLate))
 		}
 		time.Sleep(time.Minute) // the host is stopped, not the plugin
-		beat(false, 4*time.Second)
+		beat(false, 3500*time.Millisecond)
 		time.Sleep(pingEvery)
-		beat(true, 5*time.Second)
+		beat(true, 4*time.Second)
 		h.answered(2)
 		beat(false, 0)
 		if h.id != 3 {
@@ -60,7 +61,8 @@ func TestOutput(t *testing.T) {
 		{"below the level", `{"@level":"debug","@message":"slow"}`, true, ""},
 		{"JSON of something else", `{"level":"warn"}`, true, `[INFO]  {"level":"warn"}: source=`},
 		{"JSON on stdout", `{"@level":"warn","@message":"slow"}`, false, `[INFO]  {"@level":"warn","@message":"slow"}: source=`},
-		{"a panic", "panic: oh", true, "[ERROR] panic: oh"},
+		{"of a plugin's plugin", `{"@level":"info","@message":"x","generation":9,"plugin":"y","session":"s","conversation":"c"}`, true,
+			"[INFO]  x: conversation=c bot_generation=9 bot_plugin=y session=s"},
 		{"nothing", "  ", true, ""},
 		{"bytes", "a\xffb", true, "[INFO]  a?b"},
 	} {
@@ -83,6 +85,7 @@ func TestOutputRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		o := newOutput(hclog.New(&hclog.LoggerOptions{Output: &log}), hclog.Info)
+		said := func() int { return strings.Count(log.String(), "output dropped: bytes=") }
 		line := bytes.Repeat([]byte("x"), 1023)
 		for range 1000 {
 			o.stderr(line)
@@ -91,17 +94,109 @@ func TestOutputRate(t *testing.T) {
 			t.Errorf("%d bytes dropped at once, want %d", o.droppedBytes(), want)
 		}
 		time.Sleep(time.Second)
-		o.stderr(line)
-		if !strings.Contains(log.String(), "output dropped: bytes=") {
-			t.Error("the log does not say that output was dropped")
-		}
 		for range 1000 {
 			o.stderr(line)
 		}
-		if want := int64(2001<<10 - outputBurst - outputRate); o.droppedBytes() != want {
+		if want := int64(2000<<10 - outputBurst - outputRate); o.droppedBytes() != want {
 			t.Errorf("%d bytes dropped, want %d: a second refills %d", o.droppedBytes(), want, outputRate)
 		}
+		if said() != 2 {
+			t.Errorf("the log tells %d times in two seconds of what is dropped", said())
+		}
+		o.end()
+		total := 0
+		for _, part := range strings.Split(log.String(), "output dropped: bytes=")[1:] {
+			n := 0
+			fmt.Sscan(part, &n)
+			total += n
+		}
+		if said() != 3 || int64(total) != o.droppedBytes() {
+			t.Errorf("the log tells %d times of %d bytes, want 3 of %d", said(), total, o.droppedBytes())
+		}
 	})
+}
+
+// TestFloodHasAnEnd: what is dropped for long loses the plugin, what comes in
+// bursts does not.
+func TestFloodHasAnEnd(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		mib  int // in each of 20 seconds
+		lost int
+	}{
+		{"bursts", 5, 0},
+		{"a flood", 8, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o, lost := newOutput(hclog.NewNullLogger(), hclog.Info), 0
+			o.flooded = func(error) { lost++ }
+			line := bytes.Repeat([]byte("x"), 16<<10-1)
+			for range 20 {
+				for range test.mib * 64 {
+					o.stdout(line)
+				}
+				time.Sleep(time.Second)
+			}
+			if lost != test.lost {
+				t.Errorf("%s: lost %d times, want %d", test.name, lost, test.lost)
+			}
+		})
+	}
+}
+
+func TestPanicReport(t *testing.T) {
+	const stack = "goroutine 7 [running]:\nmain.answer()\n\t/src/bot.go:12 +0x1d\n"
+	long := strings.Repeat("main.f()\n", 2*longestPanic/9)
+	for _, test := range []struct {
+		name, text string
+		after      time.Duration // until the process is gone
+		says       []string
+		entries    int
+		last       string
+	}{
+		{"panic", "panic: oh\n\n" + stack, 0,
+			[]string{`[ERROR] plugin panicked: panic="panic: oh"`, "main.answer()", "/src/bot.go:12"}, 1, `"panic: oh"`},
+		{"fatal error", "starting\nfatal error: all goroutines are asleep - deadlock!\n" + stack, 0,
+			[]string{"[INFO]  starting", "panic=\"fatal error: all goroutines"}, 2, `"fatal error: all goroutines are asleep - deadlock!"`},
+		{"beside our log", "panic: oh\n" + `{"@level":"warn","@message":"slow"}` + "\n" + stack, 0,
+			[]string{"[WARN]  slow", "plugin panicked", "main.answer()"}, 2, `"panic: oh"`},
+		{"endless", "panic: oh\n" + long, 0, []string{"plugin panicked", "output dropped: bytes="}, 3, `"panic: oh"`},
+		{"only the word", "panic: none\n", 2 * panicTime, []string{"plugin panicked"}, 1, `"panic: none"`},
+		{"lives on", "panic: oh\n" + stack + "WAIT\ngoing on\n", 0, []string{"plugin panicked", "[INFO]  going on"}, 2, `"panic: oh / going on"`},
+		{"none", "hello\n", 0, []string{"[INFO]  hello"}, 1, `"hello"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				o := newOutput(hclog.New(&hclog.LoggerOptions{Output: &log}), hclog.Info)
+				for line := range strings.Lines(test.text) {
+					if line == "WAIT\n" {
+						time.Sleep(2 * panicTime)
+						continue
+					}
+					o.stderr([]byte(strings.TrimSuffix(line, "\n")))
+				}
+				time.Sleep(test.after)
+				synctest.Wait()
+				o.end()
+				for _, text := range test.says {
+					if !strings.Contains(log.String(), text) {
+						t.Errorf("the log lacks %q", text)
+					}
+				}
+				entries := strings.Count(log.String(), "[INFO]") + strings.Count(log.String(), "[WARN]") + strings.Count(log.String(), "[ERROR]")
+				if entries != test.entries || log.Len() > 4*longestPanic { // hclog indents
+					t.Errorf("%d entries of %d bytes, want %d", entries, log.Len(), test.entries)
+				}
+				if o.last() != test.last {
+					t.Errorf("last = %s, want %s", o.last(), test.last)
+				}
+				if t.Failed() {
+					t.Logf("%.1000s", log.String())
+				}
+			})
+		})
+	}
 }
 
 func FuzzHandshake(f *testing.F) {

@@ -98,6 +98,9 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 	// Whatever the start is waiting for ends with the process.
 	disarm := context.AfterFunc(limited, p.child.kill)
 	s := &start{Process: p, step: "its handshake"}
+	if config.Limits.Memory > 0 {
+		p.streams.Go(p.keepWithin)
+	}
 	err = s.run(limited, settings)
 	// After disarm has failed the process may be killed at any moment.
 	if err == nil && !disarm() {
@@ -161,7 +164,8 @@ func newProcess(config Config) (*Process, error) {
 	p.heart.alive = make(chan struct{})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	cmd := &exec.Cmd{Path: path, Args: append([]string{origin}, config.Args...)}
-	p.child = newChild(cmd, p.output)
+	p.child = newChild(cmd, config.Limits, p.output)
+	p.output.flooded = func(why error) { p.condemn(why) }
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		VersionedPlugins: wire.Plugins(nil),
@@ -199,7 +203,7 @@ func newProcess(config Config) (*Process, error) {
 func (p *Process) discard() {
 	p.stopOnce.Do(func() { close(p.stopping) })
 	p.child.kill()
-	if p.child.stdout != nil && p.Pid() != 0 {
+	if p.Pid() != 0 {
 		<-p.child.closed
 	}
 	p.mu.Lock()
@@ -224,6 +228,8 @@ func (s *start) run(ctx context.Context, settings *structpb.Struct) error {
 	if err != nil {
 		return err
 	}
+	// A Go program raises its limit when it begins, and root may.
+	s.config.Limits.apply(s.Pid(), s.log)
 	raw, err := protocol.Dispense(wire.SetName)
 	if err != nil {
 		return err

@@ -147,18 +147,38 @@ func TestPluginGetsFewVariables(t *testing.T) {
 	t.Setenv("WEBEX_CLIENT_SECRET", "hush")
 	t.Setenv("LC_ALL", "C.UTF-8")
 	t.Setenv("https_proxy", "http://proxy")
+	t.Setenv("GOMEMLIMIT", "")
+	os.Unsetenv("GOMEMLIMIT")
 	config := l.config("env")
+	config.Origin, config.Generation, config.Limits.Memory = "bots/env", 7, 1000<<20
 	_, err := pluginwire.Launch(t.Context(), config)
 	if err == nil {
 		t.Fatal("it started")
 	}
+	if !strings.Contains(err.Error(), `start plugin "env" (bots/env): `) {
+		t.Errorf("the error does not name the file that the operator named: %v", err)
+	}
 	log := l.log.String()
-	for _, want := range []string{"PATH=", "LC_ALL=C.UTF-8", "https_proxy=http://proxy", "BYOVA_PLUGIN="} {
+	origin, err := filepath.Abs("bots/env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"PATH=", "LC_ALL=C.UTF-8", "https_proxy=http://proxy", "BYOVA_PLUGIN=", "GOMEMLIMIT=943718400",
+		"BYOVA_PLUGIN_PATH=" + origin, " " + origin + " ", "generation=7 plugin=env",
+	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the plugin lacks %s", want)
 		}
 	}
 	if strings.Contains(log, "hush") {
 		t.Error("the plugin has a secret of the host")
+	}
+	t.Setenv("GOMEMLIMIT", "12345678")
+	if _, err := pluginwire.Launch(t.Context(), config); err == nil {
+		t.Fatal("it started")
+	}
+	if log := l.log.String(); !strings.Contains(log, "GOMEMLIMIT=12345678") || strings.Count(log, "GOMEMLIMIT=943718400") != 1 {
+		t.Error("the operator's GOMEMLIMIT does not count")
 	}
 }

@@ -23,30 +23,56 @@ const (
 	// dropped and counted: the log must not become the host's main work.
 	outputRate  = 64 << 10
 	outputBurst = 256 << 10
+	// A plugin of whose output so much had to be dropped within so long is lost:
+	// reading it is not the host's work either.
+	floodBytes = 64 << 20
+	floodTime  = 10 * time.Second
 	// shownLine is how much of a line goes into the log or an error.
 	shownLine  = 4 << 10
 	shownQuote = 160
 	// tailLines is how many lines are kept to explain an exit.
 	tailLines = 3
+	// longestPanic is how much of a panic's report is logged.
+	longestPanic = 64 << 10
+	// panicTime is how long the report of a panic is waited for. A process that
+	// lives on after that did not panic, it only printed the word.
+	panicTime = time.Second
 )
+
+// errFlood is what a plugin is lost of that writes and writes.
+var errFlood = fmt.Errorf("it writes too much: %d MiB of its output were dropped within %v", floodBytes>>20, floodTime)
 
 // output logs what a plugin writes, and remembers enough of it to say why the
 // plugin ended. Its methods may be called concurrently.
 type output struct {
-	log   hclog.Logger
-	level hclog.Level // of the plugin's lines; quieter ones are not logged
+	log     hclog.Logger
+	level   hclog.Level // of the plugin's lines; quieter ones are not logged
+	flooded func(error) // called once when there is no end to it
 
-	mu       sync.Mutex
-	tokens   int // bytes that may still be written
-	filled   time.Time
-	unsaid   int // dropped bytes that no log line has told yet
-	dropped  int64
-	tail     []string
-	panicked string // the line that says why a Go program died
+	mu      sync.Mutex
+	tokens  int // bytes that may still be written
+	filled  time.Time
+	dropped int64
+	said    time.Time // when the log last told of drops,
+	told    int64     // and how much it has told by now
+	counted time.Time // when the measure of a flood began,
+	before  int64     // and how much was dropped until then
+	ending  bool      // flooded was called
+	tail    []string
+	died    string  // the line that says why a Go program died
+	report  *report // of a panic, while it is being written
+}
+
+// report is what a Go program writes when it dies.
+type report struct {
+	panic string // its first line
+	stack []byte
+	late  *time.Timer
 }
 
 func newOutput(log hclog.Logger, level hclog.Level) *output {
-	return &output{log: log, level: level, tokens: outputBurst, filled: time.Now()}
+	now := time.Now()
+	return &output{log: log, level: level, flooded: func(error) {}, tokens: outputBurst, filled: now, counted: now}
 }
 
 // copyLines calls line for every line of r until r ends, which it does at the
@@ -71,7 +97,7 @@ func (o *output) stderr(line []byte) { o.write("stderr", line, true) }
 func (o *output) stdout(line []byte) { o.write("stdout", line, false) }
 
 func (o *output) write(source string, line []byte, structured bool) {
-	if len(bytes.TrimSpace(line)) == 0 || !o.allow(len(line)+1) {
+	if len(bytes.TrimSpace(line)) == 0 || !o.take(line, structured) {
 		return
 	}
 	if structured && line[0] == '{' {
@@ -84,55 +110,138 @@ func (o *output) write(source string, line []byte, structured bool) {
 		}
 	}
 	text := shorten(string(line), shownLine)
-	level := hclog.Info
-	if o.remember(text) {
-		level = hclog.Error
-	}
-	if level >= o.level {
-		o.log.Log(level, text, "source", source)
+	o.remember(text)
+	if o.level <= hclog.Info {
+		o.log.Info(text, "source", source)
 	}
 }
 
-// remember keeps the line for the reason of the plugin's end. It reports whether
-// the line belongs to a panic's report.
-func (o *output) remember(text string) bool {
-	text = shorten(text, shownQuote)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.panicked == "" && (strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")) {
-		o.panicked = text
-	}
-	if len(o.tail) == tailLines {
-		o.tail = slices.Delete(o.tail, 0, 1)
-	}
-	o.tail = append(o.tail, text)
-	return o.panicked != ""
-}
-
-// allow reports whether the byte rate has room for a line.
-func (o *output) allow(n int) bool {
+// take counts a line and reports whether it is to be logged by itself: it may
+// belong to a panic's report, or come too fast.
+func (o *output) take(line []byte, mayPanic bool) bool {
 	o.mu.Lock()
 	now := time.Now()
+	alone := !mayPanic || line[0] == '{' || !o.reports(line)
+	if alone {
+		alone = o.allow(now, len(line)+1)
+	}
+	unsaid := o.unsaid(now)
+	flood := o.floods(now)
+	o.mu.Unlock()
+	o.sayDropped(unsaid)
+	if flood {
+		o.flooded(errFlood)
+	}
+	return alone
+}
+
+// allow reports whether the byte rate has room for a line. o.mu is held.
+func (o *output) allow(now time.Time, n int) bool {
 	if added := int(now.Sub(o.filled).Seconds() * outputRate); added > 0 {
 		o.tokens, o.filled = min(outputBurst, o.tokens+added), now
 	}
 	if n > o.tokens {
-		o.unsaid += n
 		o.dropped += int64(n)
-		o.mu.Unlock()
 		return false
 	}
 	o.tokens -= n
-	// Said once the flood has passed, not between any two lines of it.
-	unsaid := 0
-	if o.tokens > outputRate/2 {
-		unsaid, o.unsaid = o.unsaid, 0
+	return true
+}
+
+// unsaid is how much was dropped that the log is to tell now: it tells once a
+// second at most. o.mu is held.
+func (o *output) unsaid(now time.Time) int64 {
+	n := o.dropped - o.told
+	if n == 0 || now.Sub(o.said) < time.Second {
+		return 0
 	}
-	o.mu.Unlock()
-	if unsaid > 0 {
-		o.log.Warn("plugin writes too fast, output dropped", "bytes", unsaid)
+	o.said, o.told = now, o.dropped
+	return n
+}
+
+func (o *output) sayDropped(bytes int64) {
+	if bytes > 0 {
+		o.log.Warn("plugin writes too fast, output dropped", "bytes", bytes)
+	}
+}
+
+// floods reports, once, that there is no end to what is dropped. o.mu is held.
+func (o *output) floods(now time.Time) bool {
+	if now.Sub(o.counted) > floodTime {
+		o.counted, o.before = now, o.dropped
+	}
+	flood := o.dropped-o.before > floodBytes && !o.ending
+	o.ending = o.ending || flood
+	return flood
+}
+
+// reports takes a line that belongs to the report of a panic. o.mu is held.
+func (o *output) reports(line []byte) bool {
+	if o.report == nil {
+		if !bytes.HasPrefix(line, []byte("panic: ")) && !bytes.HasPrefix(line, []byte("fatal error: ")) {
+			return false
+		}
+		text := shorten(string(line), shownLine)
+		o.died = shorten(text, shownQuote)
+		o.report = &report{panic: text}
+		o.report.late = time.AfterFunc(panicTime, o.livesOn)
+		return true
+	}
+	if r := o.report; len(r.stack)+len(line) < longestPanic {
+		r.stack = append(append(r.stack, line...), '\n')
+	} else {
+		o.dropped += int64(len(line) + 1)
 	}
 	return true
+}
+
+// livesOn ends the report of a process that did not die of it: one of its children
+// may have.
+func (o *output) livesOn() {
+	o.mu.Lock()
+	text := o.died
+	if o.report == nil { // it did, meanwhile
+		o.mu.Unlock()
+		return
+	}
+	o.died = ""
+	o.mu.Unlock()
+	o.remember(text)
+	o.sayPanic()
+}
+
+// sayPanic logs the report that has been written, if there is one.
+func (o *output) sayPanic() {
+	o.mu.Lock()
+	r := o.report
+	o.report = nil
+	o.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.late.Stop()
+	o.log.Error("plugin panicked", "panic", r.panic, "stack", strings.ToValidUTF8(strings.TrimSpace(string(r.stack)), "?"))
+}
+
+// end logs what still waits to be said. The process is gone.
+func (o *output) end() {
+	o.sayPanic()
+	o.mu.Lock()
+	unsaid := o.dropped - o.told
+	o.told = o.dropped
+	o.mu.Unlock()
+	o.sayDropped(unsaid)
+}
+
+// remember keeps the line for the reason of the plugin's end.
+func (o *output) remember(text string) {
+	text = shorten(text, shownQuote)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.tail) == tailLines {
+		o.tail = slices.Delete(o.tail, 0, 1)
+	}
+	o.tail = append(o.tail, text)
 }
 
 // last quotes what the plugin wrote last; empty when it wrote nothing.
@@ -140,8 +249,8 @@ func (o *output) last() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.panicked != "":
-		return fmt.Sprintf("%q", o.panicked)
+	case o.died != "":
+		return fmt.Sprintf("%q", o.died)
 	case len(o.tail) == 0:
 		return ""
 	default:
@@ -176,7 +285,11 @@ func parseEntry(line []byte) (level hclog.Level, message string, pairs []any, ok
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		pairs = append(pairs, key, fields[key])
+		name := key
+		if key == "plugin" || key == "generation" { // ours say which plugin wrote it
+			name = "bot_" + key
+		}
+		pairs = append(pairs, name, fields[key])
 	}
 	return level, shorten(oneLine.Replace(message), shownLine), pairs, true
 }

@@ -3,6 +3,7 @@
 package pluginwire_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"go.uber.org/goleak"
@@ -56,16 +58,23 @@ var plugins = map[string]func(){
 	"plugin-liar":       func() { handshake("1", "unix", "/none"); os.Exit(4) },
 	"plugin-noservice":  noService,
 	"plugin-chatty":     func() { fmt.Print("starting... 3"); serve() },
-	"plugin-stdout":     func() { go flood(os.Stdout); serve() },
-	"plugin-stderr":     func() { go flood(os.Stderr); serve() },
-	"plugin-family":     family,
+	"plugin-stdout":     func() { go write(os.Stdout, 20*time.Millisecond); serve() },
+	"plugin-stderr":     func() { go write(os.Stderr, 20*time.Millisecond); serve() },
+	"plugin-stdouts":    func() { go write(os.Stdout, 0); serve() },
+	"plugin-stderrs":    func() { go write(os.Stderr, 0); serve() },
+	"plugin-family":     func() { family(&syscall.SysProcAttr{Setsid: true}) },
+	"plugin-kin":        func() { family(nil) },
+	"plugin-leaks":      func() { go leak(); serve() },
+	"plugin-leaks-soon": func() { leak() },
+	"plugin-leaky-kin":  func() { kin("plugin-leaks-soon"); serve() },
+	"plugin-files":      files,
 	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { forever(); return nil }) },
 	"plugin-limited":    limited,
 	"plugin-duplex":     func() { plugin.Serve(plugin.CallFunc(duplex)) },
 	"plugin-trial":      trial,
 	"plugin-mute":       mute,
 	"plugin-host":       host,
-	"plugin-env":        func() { fmt.Fprintln(os.Stderr, strings.Join(os.Environ(), " ")); os.Exit(1) },
+	"plugin-env":        func() { fmt.Fprintln(os.Stderr, strings.Join(append(os.Args[:1:1], os.Environ()...), " ")); os.Exit(1) },
 }
 
 func hang() { _, _ = io.Copy(io.Discard, os.Stdin); forever() }
@@ -185,8 +194,8 @@ func host() {
 	forever()
 }
 
-// flood writes to a file that the process began with.
-func flood(f *os.File) {
+// write writes 300 KB to a file that the process began with, again and again.
+func write(f *os.File, pause time.Duration) {
 	line := []byte(strings.Repeat("x", 100) + "\n")
 	long := []byte(strings.Repeat("y", 200<<10))
 	for {
@@ -194,18 +203,54 @@ func flood(f *os.File) {
 			f.Write(line)
 		}
 		f.Write(long)
+		time.Sleep(pause)
 	}
 }
 
-// family leaves a child behind that has left the group and holds stderr open.
-func family() {
+// family leaves a child behind that holds stderr open.
+func family(attributes *syscall.SysProcAttr) {
 	child := exec.Command("sleep", "1000")
 	child.Stderr = os.Stderr
-	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	child.SysProcAttr = attributes
 	if err := child.Start(); err != nil {
 		panic(err)
 	}
 	serveAgents([]plugin.Agent{{ID: fmt.Sprint(child.Process.Pid)}})
+}
+
+// kin starts another of these plugins as its own.
+func kin(name string) {
+	if err := exec.Command(os.Args[0], name).Start(); err != nil {
+		panic(err)
+	}
+}
+
+// leak takes 200 MiB a second until it is ended.
+func leak() {
+	var held [][]byte
+	for {
+		held = append(held, bytes.Repeat([]byte{1}, 10<<20))
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// files says how many files it may open, and what is left when it has them all.
+func files() {
+	bot(nil, func(context.Context, plugin.Settings) error {
+		var opened []*os.File
+		for {
+			f, err := os.Open(os.DevNull)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "opened", len(opened), err)
+				break
+			}
+			opened = append(opened, f)
+		}
+		for _, f := range opened {
+			f.Close()
+		}
+		return nil
+	}).Serve()
 }
 
 func serve()                                                         { serveAgents([]plugin.Agent{{ID: "one"}, {ID: "two", Name: "Second"}}) }
@@ -260,6 +305,8 @@ func obey(ctx context.Context, call *plugin.Call) error {
 			case "5":
 				fmt.Fprintln(os.Stderr, "dying now")
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			case "9":
+				go func() { panic("outside of a call") }()
 			case "6":
 				call.Custom(0, "bad \xff", nil)
 			}

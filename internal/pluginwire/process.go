@@ -20,6 +20,8 @@ const (
 	// readOn is how long streams are read on when the process is gone: most of
 	// what it sent last is still on its way then.
 	readOn = 100 * time.Millisecond
+	// reasonGrace is how long calls wait for what the process wrote last.
+	reasonGrace = 20 * time.Millisecond
 	// stopGrace is how long a plugin has to end by itself, and eofGrace how much
 	// of it the end of its standard input gets before it is asked by RPC.
 	stopGrace = 2 * time.Second
@@ -58,11 +60,12 @@ type Process struct {
 	late      atomic.Int64
 	audioLost atomic.Int64
 
-	mu    sync.Mutex
-	first *stream   // carries call 0, and the calls if there is no limit
-	more  []*stream // with a limit: those that have calls
-	loss  error     // what broke the first stream that broke
-	err   error
+	mu      sync.Mutex
+	first   *stream   // carries call 0, and the calls if there is no limit
+	more    []*stream // with a limit: those that have calls
+	loss    error     // what broke the first stream that broke
+	verdict error     // why the host killed it
+	err     error
 }
 
 // Stats counts what was dropped in the life of a process.
@@ -95,11 +98,7 @@ func (p *Process) ListAgents(ctx context.Context, org string) ([]*pluginv1.Agent
 }
 
 // Pid is the number of the process.
-func (p *Process) Pid() int {
-	p.child.mu.Lock()
-	defer p.child.mu.Unlock()
-	return p.child.pid
-}
+func (p *Process) Pid() int { return p.child.number() }
 
 // Done is closed when the process, its children, its sockets and all goroutines
 // for it are gone and every sink has been told.
@@ -117,7 +116,7 @@ func (p *Process) Err() error {
 // has. With a limit of calls a stream, each such stream ends with its last call
 // and the first one carries none. Sink may be called before Open returns.
 func (p *Process) Open(sink Sink) (*Call, error) {
-	if late := p.heart.late(); late > 0 {
+	if late := p.heart.late(); late > 0 && p.Err() == nil {
 		return nil, fmt.Errorf("open a call at plugin %q: it does not answer in its stream", p.config.Name)
 	}
 	most := int(p.description.MaxCallsPerStream)
@@ -192,6 +191,23 @@ func (p *Process) lose(err error) {
 	}
 }
 
+// condemn kills a process that lives and must not go on.
+func (p *Process) condemn(why error) {
+	p.mu.Lock()
+	if p.verdict == nil {
+		p.verdict = why
+	}
+	p.mu.Unlock()
+	p.lose(why)
+	p.child.kill()
+}
+
+func (p *Process) condemned() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.verdict
+}
+
 // Stop ends the plugin: politely, by the end of its standard input and by
 // go-plugin's Shutdown, until ctx ends or 2 s are over, then with its whole
 // process group. It returns when nothing is left, always, and may be called more
@@ -241,21 +257,34 @@ func (p *Process) watch() {
 
 // judge ends the process if it still lives and settles what it ended of.
 func (p *Process) judge() {
-	exited := p.child.exitedWithin(readOn)
+	exited := p.child.exitedWithin(p.patience())
 	p.child.kill()
 	<-p.child.exited
-	err := ErrStopped
+	how := p.child.exit(reasonGrace)
 	stopped := p.isStopped()
-	if exited && !stopped {
-		err = fmt.Errorf("plugin %q ended: %s", p.config.Name, p.child.exit())
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !exited && !stopped {
-		err = fmt.Errorf("plugin %q lost its stream and was killed: %w", p.config.Name, p.loss)
+	switch {
+	case stopped:
+		p.err = ErrStopped
+	case p.verdict != nil:
+		p.err = fmt.Errorf("plugin %q was killed: %w", p.config.Name, p.verdict)
+	case exited:
+		p.err = fmt.Errorf("plugin %q ended: %s", p.config.Name, how)
+	default:
+		p.err = fmt.Errorf("plugin %q lost its stream and was killed: %w", p.config.Name, p.loss)
 	}
-	p.err = err
 	close(p.judged)
+}
+
+// patience is how long a lost stream may come of an exit that is not seen yet.
+func (p *Process) patience() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.loss != nil && !isLoss(p.loss) {
+		return 0
+	}
+	return readOn
 }
 
 func (p *Process) isStopped() bool {

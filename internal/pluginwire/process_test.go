@@ -274,7 +274,9 @@ func TestKilledPlugin(t *testing.T) {
 	for _, s := range sinks {
 		s.until(t, "the loss", func() bool { return len(s.lost) > 0 })
 	}
-	if took := time.Since(killed); took > time.Second {
+	took := time.Since(killed)
+	t.Logf("the loss of 20 calls was told %v after the kill", took)
+	if took > time.Second {
 		t.Errorf("the loss was told after %v", took)
 	}
 	<-p.Done()
@@ -351,11 +353,7 @@ func TestHungPlugin(t *testing.T) {
 	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-p.Done():
-	case <-time.After(10 * time.Second):
-		t.Fatal("a stopped plugin was not given up within 10 s")
-	}
+	within6s(t, p)
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "not answered") {
 		t.Errorf("lost of %v", err)
 	}
@@ -364,28 +362,60 @@ func TestHungPlugin(t *testing.T) {
 	}
 }
 
-func TestGrandchildHoldsStderr(t *testing.T) {
-	l := newLauncher(t)
-	p := l.start(t, "family")
-	grandchild, err := strconv.Atoi(p.Agents()[0].Id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Kill(grandchild, syscall.SIGKILL) // it left the group; this test made it
-	s := newSink()
-	open(t, p, s)
-	syscall.Kill(p.Pid(), syscall.SIGKILL)
-	began := time.Now()
-	<-p.Done()
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the end took %v", took)
-	}
-	if err := syscall.Kill(grandchild, 0); err != nil {
-		t.Fatalf("the grandchild is gone, the test shows nothing: %v", err)
+// within6s waits for a process to be given up and gone.
+func within6s(t *testing.T, p *pluginwire.Process) {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(6 * time.Second):
+		t.Fatal("the plugin is not gone after 6 s")
 	}
 }
 
-func TestFloods(t *testing.T) {
+func TestGrandchildHoldsStderr(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		stays bool // the grandchild has left the plugin's group
+	}{
+		{"family", true},
+		{"kin", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLauncher(t)
+			p := l.start(t, test.name)
+			grandchild, err := strconv.Atoi(p.Agents()[0].Id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Kill(grandchild, syscall.SIGKILL) // this test made it
+			s := newSink()
+			open(t, p, s)
+			syscall.Kill(p.Pid(), syscall.SIGKILL)
+			began := time.Now()
+			s.until(t, "the loss", func() bool { return len(s.lost) > 0 })
+			t.Logf("the loss was told %v after the kill", time.Since(began))
+			<-p.Done()
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("the end took %v", took)
+			}
+			if test.stays {
+				if !alive(grandchild) {
+					t.Fatal("the grandchild is gone, the test shows nothing")
+				}
+				return
+			}
+			for limit := time.Now().Add(5 * time.Second); alive(grandchild) && time.Now().Before(limit); {
+				time.Sleep(10 * time.Millisecond) // nobody tells about the end of a stranger's child
+			}
+			if alive(grandchild) {
+				t.Error("the grandchild outlived the plugin")
+			}
+		})
+	}
+}
+
+// TestMuchOutput: what comes too fast is dropped, and the calls go on beside it.
+func TestMuchOutput(t *testing.T) {
 	for _, name := range []string{"stdout", "stderr"} {
 		t.Run(name, func(t *testing.T) {
 			l := newLauncher(t)
@@ -405,13 +435,57 @@ func TestFloods(t *testing.T) {
 					t.Fatalf("waited 15 s for 1 MiB of output to be dropped, %d bytes were", p.Stats().OutputBytes)
 				}
 			}
-			send(t, c, keys("7")) // the call goes on beside the flood
+			send(t, c, keys("7"))
 			s.did(t, "7")
 			stop(t, p)
 			if n := len(l.log.String()); n > 2<<20 {
 				t.Errorf("the log has %d bytes", n)
 			}
 		})
+	}
+}
+
+func TestFloods(t *testing.T) {
+	for _, name := range []string{"stdouts", "stderrs"} {
+		t.Run(name, func(t *testing.T) {
+			l := newLauncher(t)
+			p := l.start(t, name)
+			s := newSink()
+			if _, err := p.Open(s); err != nil { // it may be lost already
+				t.Log(err)
+			}
+			within6s(t, p)
+			if err := p.Err(); err == nil || !strings.Contains(err.Error(), "was killed: it writes too much: 64 MiB") {
+				t.Errorf("lost of %v", err)
+			}
+		})
+	}
+}
+
+// A panic outside of a call is the plugin's end, and the log says where it was.
+func TestPanicOutsideOfACall(t *testing.T) {
+	l := newLauncher(t)
+	config := l.config("good")
+	config.Generation = 3
+	p, err := pluginwire.Launch(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, p)
+	s := newSink()
+	send(t, open(t, p, s), keys("9"))
+	<-p.Done()
+	if err := p.Err(); err == nil || !strings.HasSuffix(err.Error(), `ended: exit status 2; it last wrote "panic: outside of a call"`) {
+		t.Errorf("lost of %v", err)
+	}
+	log := l.log.String()
+	for _, text := range []string{
+		`[ERROR] plugin panicked: generation=3 plugin=good panic="panic: outside of a call"`, "_test.obey.func1()",
+		"[ERROR] plugin lost: generation=3 plugin=good reason=",
+	} {
+		if strings.Count(log, text) != 1 {
+			t.Errorf("the log has %d times %q", strings.Count(log, text), text)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pluginwire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
@@ -25,7 +27,8 @@ var _ runner.Runner = (*child)(nil)
 // the pipes before it waits for the process, kills the process but not its
 // children, and gives it the host's standard input.
 type child struct {
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd // how it is started; see start
+	limits Limits
 	output *output
 	filter *handshakeFilter
 
@@ -39,13 +42,13 @@ type child struct {
 
 	outlived atomic.Bool // it had to be killed
 
-	mu     sync.Mutex
-	pid    int
-	reaped bool // the pid may belong to somebody else
+	mu      sync.Mutex
+	process *os.Process
+	reaped  bool // its number may belong to somebody else
 }
 
-func newChild(cmd *exec.Cmd, output *output) *child {
-	c := &child{cmd: cmd, output: output, exited: make(chan struct{}), closed: make(chan struct{})}
+func newChild(cmd *exec.Cmd, limits Limits, output *output) *child {
+	c := &child{cmd: cmd, limits: limits, output: output, exited: make(chan struct{}), closed: make(chan struct{})}
 	var stdout *io.PipeWriter
 	c.stdout, stdout = io.Pipe()
 	c.filter = &handshakeFilter{pass: stdout, output: output, broken: c.kill}
@@ -53,30 +56,29 @@ func newChild(cmd *exec.Cmd, output *output) *child {
 }
 
 // Start implements runner.Runner.
-func (c *child) Start(context.Context) error {
+func (c *child) Start(ctx context.Context) error {
 	pipes, err := newPipes()
 	if err != nil {
 		c.abandon()
 		return err
 	}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = pipes.in.r, pipes.out.w, pipes.err.w
-	c.cmd.SysProcAttr = processAttributes()
 	stderr, stderrEnd := io.Pipe()
 	c.stderr, c.stdin = stderr, pipes.in.w
 	started := make(chan error)
-	go c.own(pipes, stderrEnd, started) // ends with the process; closed says so
+	go c.own(ctx, pipes, stderrEnd, started) // ends with the process; closed says so
 	return <-started
 }
 
 // own starts the process and waits for it, all on one thread: Linux sends the
 // parent-death signal when the thread that started the child ends.
-func (c *child) own(pipes *pipes, stderr io.Closer, started chan<- error) {
+func (c *child) own(ctx context.Context, pipes *pipes, stderr io.Closer, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(c.closed)
 	defer stderr.Close()
 	defer c.filter.close()
-	err := c.cmd.Start()
+	cmd, err := c.start(ctx)
 	pipes.closeChildEnds()
 	if err != nil {
 		pipes.closeOurEnds()
@@ -86,8 +88,9 @@ func (c *child) own(pipes *pipes, stderr io.Closer, started chan<- error) {
 		return
 	}
 	c.mu.Lock()
-	c.pid = c.cmd.Process.Pid
+	c.process = cmd.Process
 	c.mu.Unlock()
+	_ = c.limits.files(cmd.Process.Pid) // it is set again, and looked at, after the handshake
 
 	var readers sync.WaitGroup
 	readers.Go(func() {
@@ -97,10 +100,10 @@ func (c *child) own(pipes *pipes, stderr io.Closer, started chan<- error) {
 	readers.Go(func() { copyLines(pipes.err.r, c.output.stderr) })
 	started <- nil
 
-	c.status = reap(c.cmd, func() {
+	c.status = reap(cmd, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		killGroup(c.cmd.Process) // what it left behind
+		killGroup(cmd.Process) // what it left behind
 		c.reaped = true
 	})
 	close(c.exited)
@@ -110,6 +113,35 @@ func (c *child) own(pipes *pipes, stderr io.Closer, started chan<- error) {
 	readers.Wait()
 	late.Stop()
 	pipes.closeOurEnds()
+	c.output.end()
+}
+
+// start starts the program. The file may have been written a moment ago, and a
+// child that another goroutine forked meanwhile has it open for writing until it
+// has executed its own program (golang/go#22315): the system then says that the
+// file is busy.
+func (c *child) start(ctx context.Context) (*exec.Cmd, error) {
+	for {
+		cmd := &exec.Cmd{ // each starts once
+			Path: c.cmd.Path, Args: c.cmd.Args, Env: c.cmd.Env, SysProcAttr: processAttributes(),
+			Stdin: c.cmd.Stdin, Stdout: c.cmd.Stdout, Stderr: c.cmd.Stderr,
+		}
+		err := cmd.Start()
+		if !errors.Is(err, syscall.ETXTBSY) || ctx.Err() != nil {
+			return cmd, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// number is the process's, and 0 before it was started.
+func (c *child) number() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil {
+		return 0
+	}
+	return c.process.Pid
 }
 
 // abandon ends a child that was never started.
@@ -124,8 +156,8 @@ func (c *child) abandon() {
 func (c *child) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pid != 0 && !c.reaped {
-		killGroup(c.cmd.Process)
+	if c.process != nil && !c.reaped {
+		killGroup(c.process)
 	}
 }
 
@@ -149,14 +181,15 @@ func (c *child) exitedWithin(d time.Duration) bool {
 	}
 }
 
-// exit describes the end of the process. Call it after exited is closed.
-func (c *child) exit() string {
+// exit describes the end of the process, for which it waits a little for the
+// pipes. Call it after exited is closed.
+func (c *child) exit(patience time.Duration) string {
 	how := "exit status 0"
 	if c.status != nil {
 		how = c.status.Error()
 	}
 	// What explains an exit is often the last thing in the pipe.
-	timer := time.NewTimer(2 * pipeGrace)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-c.closed:
@@ -197,11 +230,7 @@ func (c *child) Name() string { return c.cmd.Path }
 
 // ID implements runner.Runner. It is never empty: go-plugin cleans up nothing
 // for a runner without one.
-func (c *child) ID() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strconv.Itoa(c.pid)
-}
+func (c *child) ID() string { return strconv.Itoa(c.number()) }
 
 // Diagnose implements runner.Runner. We explain failures ourselves.
 func (c *child) Diagnose(context.Context) string { return "" }
