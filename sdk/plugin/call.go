@@ -25,6 +25,7 @@ const longestMessage = 4 << 10
 // Call is one call. Its commands may be used concurrently; Next may not.
 type Call struct {
 	number uint64
+	plugin *Plugin
 	info   Info
 	log    hclog.Logger
 	inbox  *lane.Inbox[*pluginv1.Event]
@@ -35,7 +36,8 @@ type Call struct {
 	// Of the goroutine that calls Next.
 	formatIn Format
 	taken    []*pluginv1.Event
-	given    int // of taken
+	given    int  // of taken
+	moved    bool // nothing comes any more: the call goes on in another process
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and made anew, when what is below changes
@@ -43,15 +45,19 @@ type Call struct {
 	open    map[uint64]struct{}
 	prompts uint64
 	refs    uint64
-	left    bool // a transfer or an end was sent
-	over    bool // nothing can be sent any more
+	// interrupted is the turn that an earlier process had partly answered, until
+	// something is said for it.
+	interrupted uint64
+	left        bool // a transfer or an end was sent
+	over        bool // nothing can be sent any more
 }
 
 // newCall makes a call of its first event.
-func newCall(parent context.Context, e *pluginv1.Event, out *lane.Lane[*pluginv1.Command], log hclog.Logger) *Call {
+func newCall(parent context.Context, p *Plugin, e *pluginv1.Event, out *lane.Lane[*pluginv1.Command], log hclog.Logger) *Call {
 	start := e.GetStart()
 	c := &Call{
 		number:  e.Call,
+		plugin:  p,
 		info:    infoFromWire(start),
 		inbox:   lane.NewInbox(wire.Events(wire.Format(start.GetFormatIn()))),
 		out:     out,
@@ -60,7 +66,13 @@ func newCall(parent context.Context, e *pluginv1.Event, out *lane.Lane[*pluginv1
 		open:    map[uint64]struct{}{},
 	}
 	c.formatIn = c.info.FormatIn
-	c.log = log.With("session", c.info.SessionID)
+	if r := start.GetResume(); r != nil {
+		c.prompts, c.interrupted = r.GetPrompts(), r.GetInterruptedTurn()
+	}
+	if c.interrupted != 0 {
+		c.open[c.interrupted] = struct{}{}
+	}
+	c.log = log.With("session", c.info.SessionID, "conversation", c.info.ConversationID)
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(parent))
 	return c
 }
@@ -68,33 +80,37 @@ func newCall(parent context.Context, e *pluginv1.Event, out *lane.Lane[*pluginv1
 // Info is what is known of the call from its start.
 func (c *Call) Info() Info { return c.info }
 
-// Log is the call's log: its lines carry the session. Never log what the caller
+// Log is the call's log: its lines carry session and conversation. Never log what the caller
 // said or pressed.
 func (c *Call) Log() hclog.Logger { return c.log }
 
 // Next returns the call's next event, in order, and waits for it until ctx ends.
-// After SessionEndEvent it returns io.EOF. Events that came before ctx ended are
-// still returned.
+// After SessionEndEvent, and when the call goes on in another process, it returns
+// io.EOF. Events that came before ctx ended are still returned.
 func (c *Call) Next(ctx context.Context) (Event, error) {
 	for {
-		if event, err := c.next(); event != nil || err != nil {
+		ended := ctx.Err() != nil // asked first: the end of the call ends ctx, too
+		event, err := c.next()
+		_, asked := event.(suspendEvent)
+		switch {
+		case asked:
+			c.suspend()
+			continue
+		case event != nil || err != nil:
 			return event, err
+		case ended:
+			return nil, context.Cause(ctx)
 		}
 		select {
 		case <-c.inbox.Ready():
 		case <-ctx.Done():
-			// The end of the call ends ctx too, and its last event comes first.
-			if event, err := c.next(); event != nil || err != nil {
-				return event, err
-			}
-			return nil, context.Cause(ctx)
 		}
 	}
 }
 
 // next returns an event that waits, io.EOF after the last one, or nothing.
 func (c *Call) next() (Event, error) {
-	for {
+	for !c.moved {
 		if c.given == len(c.taken) {
 			clear(c.taken)
 			closed := c.inbox.Closed() // asked first: nothing comes after it
@@ -108,10 +124,18 @@ func (c *Call) next() (Event, error) {
 		}
 		e := c.taken[c.given]
 		c.given++
-		if event := c.convert(e); event != nil {
+		if hasMoved(e) {
+			c.move()
+		} else if event := c.convert(e); event != nil {
 			return event, nil
 		}
 	}
+	return nil, io.EOF
+}
+
+// hasMoved says whether e ends the call because it goes on in another process.
+func hasMoved(e *pluginv1.Event) bool {
+	return e.GetEnd().GetReason() == pluginv1.SessionEnd_MOVED
 }
 
 // observe takes from an event what commands depend on, before the handler gets to
@@ -155,7 +179,11 @@ func (c *Call) end(e *pluginv1.Event) {
 	c.refuse()
 	_ = c.inbox.Push(e)
 	c.inbox.Close()
-	c.cancel(ErrCallEnded)
+	if hasMoved(e) {
+		c.cancel(ErrCallMoved)
+	} else {
+		c.cancel(ErrCallEnded)
+	}
 }
 
 // stop refuses further commands and ends the call's context.
@@ -167,6 +195,11 @@ func (c *Call) stop(cause error) {
 func (c *Call) refuse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.shut()
+}
+
+// shut refuses what is sent from now on. It needs the lock.
+func (c *Call) shut() {
 	if !c.over {
 		c.over = true
 		close(c.changed)
@@ -174,12 +207,19 @@ func (c *Call) refuse() {
 	}
 }
 
+// ended says whether nothing can be sent any more.
+func (c *Call) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
+}
+
 // run serves the call and tells the host when the handler gives up.
-func (c *Call) run(h Handler) {
+func (c *Call) run() {
 	defer c.out.Close()
 	defer c.stop(ErrCallEnded)
 	defer c.inbox.Close()
-	err := c.serve(h)
+	err := c.serve()
 	c.mu.Lock()
 	left, over := c.left, c.over
 	c.mu.Unlock()
@@ -197,9 +237,12 @@ func (c *Call) run(h Handler) {
 	}
 }
 
-func (c *Call) serve(h Handler) (err error) {
+func (c *Call) serve() (err error) {
 	defer recoverInto(&err)
-	return h.ServeCall(c.ctx, c)
+	if err := c.checkState(); err != nil {
+		return err
+	}
+	return c.plugin.Handler.ServeCall(c.ctx, c)
 }
 
 // recoverInto turns a panic into an error of this call alone.
@@ -212,6 +255,7 @@ func recoverInto(err *error) {
 
 // shorten cuts a message to what a log can bear, at a whole character.
 func shorten(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd") // or it could not be sent
 	if len(s) <= longestMessage {
 		return s
 	}
@@ -222,7 +266,7 @@ func shorten(s string) string {
 func (c *Call) fail(err error) {
 	failed := &pluginv1.Failed{Message: shorten(err.Error())}
 	if p, ok := errors.AsType[*panicError](err); ok {
-		failed.Stack = string(p.stack)
+		failed.Stack = strings.ToValidUTF8(string(p.stack), "")
 		c.log.Error("handler panicked", "panic", p.value, "stack", failed.Stack)
 	} else {
 		c.log.Error("handler failed", "error", err)
@@ -244,18 +288,29 @@ func (c *Call) leave(command *pluginv1.Command) error {
 
 // command sends anything but audio. It never blocks.
 func (c *Call) command(command *pluginv1.Command) error {
-	command.Call = c.number
 	// One command that cannot be written would end the stream of all calls.
 	if err := wire.Check(command); err != nil {
 		return fmt.Errorf("send command: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.closed(command.Turn); err != nil {
+	return c.send(command)
+}
+
+// send numbers a command and queues it. It needs the lock.
+func (c *Call) send(command *pluginv1.Command) error {
+	turn := command.Turn
+	if command.GetState() != nil {
+		turn = 0 // it is kept, be the turn closed or not
+	}
+	if err := c.closed(turn); err != nil {
 		return err
 	}
+	if turn == c.interrupted {
+		c.interrupted = 0
+	}
 	c.refs++
-	command.Ref = c.refs
+	command.Call, command.Ref = c.number, c.refs
 	return c.push(command)
 }
 

@@ -20,6 +20,8 @@ func (c *Call) convert(e *pluginv1.Event) Event {
 		return AudioInputEvent{Meta: meta, Audio: Audio{Format: c.formatIn, Data: e.Audio}}
 	}
 	switch body := e.Body.(type) {
+	case *pluginv1.Event_Suspend:
+		return suspendEvent{meta}
 	case *pluginv1.Event_Start:
 		return SessionStartEvent{Meta: meta, Info: c.info}
 	case *pluginv1.Event_Format:
@@ -94,7 +96,19 @@ func infoFromWire(s *pluginv1.Start) Info {
 		Parameters:     s.GetParameters().AsMap(),
 		Traceparent:    s.GetTraceparent(),
 		Probe:          s.GetProbe(),
-		Resumed:        s.GetResume() != nil,
+		Resumed:        resumptionFromWire(s.GetResume()),
+	}
+}
+
+func resumptionFromWire(r *pluginv1.Resume) *Resumption {
+	if r == nil {
+		return nil
+	}
+	p := r.GetPromptInFlight()
+	return &Resumption{
+		Cause: ResumeCause(r.GetCause()), State: r.GetState(), StateVersion: r.GetStateVersion(),
+		Attempt: max(1, int(r.GetAttempt())), InterruptedTurn: r.GetInterruptedTurn(),
+		InFlight: PromptInFlight{Prompt: p.GetId(), Sent: milliseconds(p.GetSentMs()), Left: milliseconds(p.GetLeftMs())},
 	}
 }
 

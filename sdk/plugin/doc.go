@@ -38,6 +38,14 @@
 // with [Turn.Attempt] 2. [Turn.ID] is the same on each attempt; use it as the key
 // of what must not happen twice, such as an order.
 //
+// # Crashes and swaps
+//
+// [Plugin.Resume] says what becomes of a call whose process dies or is swapped for
+// another: [ResumeNone], [ResumeStateless], [ResumeSaved] with what [Reply.SaveState]
+// or [Call.SaveState] kept last, or [ResumeReconnect]. The process that takes over
+// finds a [Resumption] in [Info]. Save before you speak: if nothing of an answer had
+// left at a crash, what was saved in its turn is forgotten and the turn comes again.
+//
 // # Failures
 //
 // An error that a handler returns, or a panic in it, is the failure of that call

@@ -10,12 +10,16 @@ import (
 var (
 	// ErrCallEnded says that the call is over.
 	ErrCallEnded = errors.New("the call has ended")
+	// ErrCallMoved is the ErrCallEnded of a call that goes on in another process.
+	ErrCallMoved = fmt.Errorf("the call goes on in another process: %w", ErrCallEnded)
 	// ErrTurnEnded says that the turn is closed: answered, interrupted, or given
 	// up by the host.
 	ErrTurnEnded = errors.New("the turn has ended")
 	// ErrBargeIn is the ErrTurnEnded of a turn that new input of the caller cut.
 	ErrBargeIn = fmt.Errorf("the caller interrupted: %w", ErrTurnEnded)
 )
+
+var errKeepsCalls = errors.New("this plugin keeps its calls")
 
 // FieldError says what is wrong with one setting. A Configure func returns one, or
 // several joined by errors.Join; the host shows them with the place in its file.

@@ -115,6 +115,9 @@ type FormatEvent struct {
 	Format Format
 }
 
+// suspendEvent asks for the call, to move it. Handlers do not see it.
+type suspendEvent struct{ Meta }
+
 // RefusedEvent says that the host did not carry out a command.
 type RefusedEvent struct {
 	Meta
@@ -122,7 +125,8 @@ type RefusedEvent struct {
 	Message string
 }
 
-// SessionEndEvent is a call's last event.
+// SessionEndEvent is a call's last event. A call that goes on in another process has
+// it there.
 type SessionEndEvent struct {
 	Meta
 	Reason SessionEnd
@@ -211,9 +215,10 @@ type Info struct {
 	AdditionalInfo      map[string]string
 	Parameters          map[string]any // of Webex's session start
 	Traceparent         string         // W3C trace context; may be empty
-	// Probe marks a trial by the host: reach nothing outside the process.
+	// Probe marks a trial by the host, which places a call before it gives real ones
+	// to a process: answer as ever, but reach nothing outside the process.
 	Probe bool
-	// Resumed says that the session lived before it came to this process. No
+	// Resumed is set when the session lived before it came to this process. No
 	// greeting is due.
-	Resumed bool
+	Resumed *Resumption
 }

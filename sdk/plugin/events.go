@@ -20,6 +20,9 @@ const afterCall = 10 * time.Second
 //
 // A turn is answered between InputEnded and Call.Done.
 type Events struct {
+	// SessionStart gets new calls, and those that another process had before, with
+	// Info.Resumed. A turn that was interrupted is closed when the func returns,
+	// unless it has begun to say something for it.
 	SessionStart func(ctx context.Context, call *Call, e SessionStartEvent) error
 	TurnStarted  func(ctx context.Context, call *Call, e TurnStartedEvent) error
 	// AudioInput gets the caller's audio while it comes. Setting it asks the host
@@ -32,7 +35,8 @@ type Events struct {
 	CustomEvent func(ctx context.Context, call *Call, e CustomEvent) error
 	TurnEnded   func(ctx context.Context, call *Call, e TurnEndedEvent) error
 	PromptDone  func(ctx context.Context, call *Call, e PromptDoneEvent) error
-	// SessionEnd is called last. Its ctx lives for 10 s more, to save something.
+	// SessionEnd is called last. Its ctx lives for 10 s more, to save something. A
+	// call that goes on in another process has not ended.
 	SessionEnd func(ctx context.Context, call *Call, e SessionEndEvent) error
 	// Error gets what the other funcs return. What it returns itself gives the
 	// call back to the host; nil goes on. Without it every error does so.
@@ -67,7 +71,9 @@ func (h Events) ServeCall(ctx context.Context, call *Call) error {
 func (h Events) handle(ctx context.Context, call *Call, event Event) error {
 	switch e := event.(type) {
 	case SessionStartEvent:
-		return handle(ctx, call, h.SessionStart, e)
+		err := handle(ctx, call, h.SessionStart, e)
+		call.closeInterrupted()
+		return err
 	case TurnStartedEvent:
 		return handle(ctx, call, h.TurnStarted, e)
 	case AudioInputEvent:

@@ -2,7 +2,11 @@ package plugin_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/byova-host/byova-host/sdk/plugin"
@@ -68,6 +72,66 @@ func ExampleTurns() {
 	})
 	main := func() { plugin.Serve(handler) }
 	_ = main
+}
+
+// A bot whose calls outlive its process: what a call has counted is saved before it
+// is said, and found again by the process that takes the call over.
+func ExampleReply_SaveState() {
+	begin := func(call *plugin.Call) plugin.HandlerFunc {
+		keys := 0
+		if r := call.Info().Resumed; r != nil {
+			keys, _ = strconv.Atoi(string(r.State)) // empty until the first key
+		}
+		return func(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
+			keys += len(turn.DTMF)
+			if err := reply.SaveState([]byte(strconv.Itoa(keys))); err != nil {
+				return err
+			}
+			return reply.Say(fmt.Sprintf("you have pressed %d keys", keys))
+		}
+	}
+	bot := plugin.Plugin{
+		Resume: plugin.ResumeSaved, StateVersion: 1,
+		Suspend: func(_ context.Context, call *plugin.Call) error {
+			if call.Info().Agent == "payments" {
+				return errors.New("a payment is not moved")
+			}
+			return nil
+		},
+		Handler: plugin.Turns(begin),
+	}
+	main := func() { bot.Serve() }
+	_ = main
+}
+
+// A bot that reads the state of its earlier release, so that calls go on over an
+// update. To roll back as well, release reading before writing.
+func ExampleResumption() {
+	type order struct {
+		Items    []string `json:"items"`
+		Language string   `json:"language"` // since version 2
+	}
+	load := func(r *plugin.Resumption) (order, error) {
+		o := order{Language: "en"}
+		if r == nil || len(r.State) == 0 {
+			return o, nil
+		}
+		switch r.StateVersion {
+		case 1: // the items with commas between them
+			o.Items = strings.Split(string(r.State), ",")
+			return o, nil
+		default:
+			return o, json.Unmarshal(r.State, &o)
+		}
+	}
+	// Goes with plugin.Plugin{StateVersion: 2, ReadsStateVersions: []uint32{1}, ...}.
+	fmt.Println(load(nil))
+	fmt.Println(load(&plugin.Resumption{StateVersion: 1, State: []byte("tea,milk")}))
+	fmt.Println(load(&plugin.Resumption{StateVersion: 2, State: []byte(`{"items":["tea"],"language":"de"}`)}))
+	// Output:
+	// {[] en} <nil>
+	// {[tea milk] en} <nil>
+	// {[tea] de} <nil>
 }
 
 // An answer is spoken while it is made.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -44,12 +45,18 @@ type fakeHost struct {
 // goroutine that is left over fails the test.
 func with(t *testing.T, p Plugin, test func(t *testing.T, h *fakeHost)) {
 	t.Helper()
+	withLog(t, p, io.Discard, test)
+}
+
+// withLog is with, and keeps what the plugin logs.
+func withLog(t *testing.T, p Plugin, log io.Writer, test func(t *testing.T, h *fakeHost)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := &fakeHost{t: t}
 		var wg sync.WaitGroup
 		lis := bufconn.Listen(1 << 20)
 		s := grpc.NewServer(serverOptions()...)
-		pluginv1.RegisterPluginServer(s, newServer(p, hclog.NewNullLogger()))
+		pluginv1.RegisterPluginServer(s, newServer(p, hclog.New(&hclog.LoggerOptions{Output: log})))
 		wg.Go(func() { _ = s.Serve(lis) })
 		conn, err := grpc.NewClient("passthrough:///plugin",
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -156,7 +163,11 @@ func say(c *pluginv1.Command) string {
 	case *pluginv1.Command_Endpoint:
 		s += fmt.Sprintf("%v at %d", b.Endpoint.Edge, b.Endpoint.AtMs)
 	case *pluginv1.Command_Declined:
-		s += "declined"
+		s += "declined: " + b.Declined.Reason
+	case *pluginv1.Command_Suspended:
+		s += "suspended" + string(b.Suspended.State)
+	case *pluginv1.Command_State:
+		s += fmt.Sprintf("state %d %.20q", b.State.Version, b.State.Blob)
 	case nil:
 		s += fmt.Sprintf("audio %d %d", c.Prompt, len(c.Audio))
 	default:
@@ -171,6 +182,23 @@ func say(c *pluginv1.Command) string {
 func start(call uint64, credit uint32) *pluginv1.Event {
 	return &pluginv1.Event{Call: call, Body: &pluginv1.Event_Start{Start: &pluginv1.Start{
 		SessionId: fmt.Sprintf("s%d", call), Agent: "a", Credit: credit,
+	}}}
+}
+
+// resumed is the start of a call that another process had before.
+func resumed(call uint64, r *pluginv1.Resume) *pluginv1.Event {
+	e := start(call, 1<<20)
+	e.GetStart().Resume = r
+	return e
+}
+
+func suspend(call uint64) *pluginv1.Event {
+	return &pluginv1.Event{Call: call, Body: &pluginv1.Event_Suspend{Suspend: &pluginv1.Suspend{DeadlineMs: 2000}}}
+}
+
+func moved(call uint64) *pluginv1.Event {
+	return &pluginv1.Event{Call: call, Body: &pluginv1.Event_End{End: &pluginv1.SessionEnd{
+		Reason: pluginv1.SessionEnd_MOVED,
 	}}}
 }
 

@@ -82,6 +82,20 @@ type Plugin struct {
 	Audio AudioWanted
 	// Endpointing says who finds the start and end of speech.
 	Endpointing Endpointing
+	// Resume says what becomes of a call whose process dies or is swapped.
+	Resume Resume
+	// StateVersion is the version of the states that this plugin saves, and
+	// ReadsStateVersions are the others that it reads. A call goes only to a process
+	// that reads its state.
+	StateVersion       uint32
+	ReadsStateVersions []uint32
+	// Immovable keeps calls that are ResumeStateless or ResumeSaved in their process
+	// for as long as it lives: a swap waits for their end.
+	Immovable bool
+	// Suspend, if set, is asked before a call is moved to another process, once its
+	// handler has handled all events before. It may save the state a last time, but
+	// not call Call.Next. An error keeps the call here and says why.
+	Suspend func(ctx context.Context, call *Call) error
 	// Handler takes the calls.
 	Handler Handler
 }
@@ -108,6 +122,9 @@ func (p Plugin) withDefaults() Plugin {
 	if p.Audio == AudioAuto {
 		p.Audio = wantedBy(p.Handler)
 	}
+	if p.Resume == ResumeAuto {
+		p.Resume = resumeOf(p.Handler)
+	}
 	return p
 }
 
@@ -124,20 +141,27 @@ func wantedBy(h Handler) AudioWanted {
 	}
 }
 
-func (p Plugin) describe() *pluginv1.DescribeResponse {
-	d := &pluginv1.DescribeResponse{
-		Name:        p.Name,
-		Version:     p.Version,
-		Sdk:         sdkVersion,
-		Endpointing: pluginv1.DescribeResponse_Endpointing(p.Endpointing),
-		Audio:       pluginv1.DescribeResponse_AudioWanted(p.Audio - AudioUtterances),
-	}
-	if _, ok := p.Handler.(HandlerFunc); ok {
+func resumeOf(h Handler) Resume {
+	if _, ok := h.(HandlerFunc); ok {
 		// A turn function has nothing of a call but the turn: any process can
 		// answer the next one.
-		d.Resume = pluginv1.DescribeResponse_RESUME_STATELESS
+		return ResumeStateless
 	}
-	return d
+	return ResumeNone
+}
+
+func (p Plugin) describe() *pluginv1.DescribeResponse {
+	return &pluginv1.DescribeResponse{
+		Name:               p.Name,
+		Version:            p.Version,
+		Sdk:                sdkVersion,
+		StateVersion:       p.StateVersion,
+		ReadsStateVersions: p.reads(),
+		Resume:             pluginv1.DescribeResponse_Resume(p.Resume - ResumeNone),
+		Movable:            p.movable(),
+		Endpointing:        pluginv1.DescribeResponse_Endpointing(p.Endpointing),
+		Audio:              pluginv1.DescribeResponse_AudioWanted(p.Audio - AudioUtterances),
+	}
 }
 
 func (p Plugin) listAgents(ctx context.Context, org string) ([]*pluginv1.Agent, error) {

@@ -2,10 +2,12 @@ package plugin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -129,7 +131,8 @@ func TestRunByHand(t *testing.T) {
 	}
 }
 
-// A host that dies closes the plugin's standard input and does nothing else.
+// A host that dies closes the plugin's standard input and does nothing else. A
+// signal ends the plugin neither before nor after.
 func TestProcessEndsWithItsHost(t *testing.T) {
 	certificate, err := wire.NewCertificate()
 	if err != nil {
@@ -151,8 +154,19 @@ func TestProcessEndsWithItsHost(t *testing.T) {
 	}
 	line := make([]byte, 4096)
 	n, err := stdout.Read(line)
-	if fields := strings.Split(string(line[:n]), "|"); err != nil || len(fields) != 6 || len(fields[5]) < 300 {
-		t.Errorf("handshake = %s, %v, want one with a certificate", line[:n], err)
+	fields := strings.Split(string(line[:n]), "|")
+	if err != nil || len(fields) != 6 || len(fields[5]) < 300 {
+		t.Fatalf("handshake = %s, %v, want one with a certificate", line[:n], err)
+	}
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := tls.Dial(fields[2], fields[3], &tls.Config{Certificates: []tls.Certificate{certificate}, InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatalf("after %v: %v", signal, err)
+		}
+		conn.Close()
 	}
 	stdin.Close()
 	if err := cmd.Wait(); err != nil {

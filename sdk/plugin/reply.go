@@ -53,6 +53,10 @@ func (r *Reply) End(options ...EndOptions) error {
 // SetInput sets how the caller's next input is taken.
 func (r *Reply) SetInput(in Input) error { return r.call.SetInput(in) }
 
+// SaveState hands the host a state for the next process of this session. Save before
+// you speak; see Call.SaveState.
+func (r *Reply) SaveState(state []byte) error { return r.call.SaveState(r.turn, state) }
+
 // Custom triggers what the flow has prepared under that name.
 func (r *Reply) Custom(name string, metadata map[string]any) error {
 	return r.leave(r.call.Custom(r.turn, name, metadata))

@@ -136,12 +136,6 @@ func (st *stream) dispatch(e *pluginv1.Event) {
 			delete(st.calls, e.Call)
 			c.end(e)
 		}
-	case *pluginv1.Event_Suspend:
-		if c != nil {
-			_ = c.command(&pluginv1.Command{Body: &pluginv1.Command_Declined{
-				Declined: &pluginv1.Declined{Reason: "this plugin keeps its calls"},
-			}})
-		}
 	case *pluginv1.Event_Ping, *pluginv1.Event_Drain, *pluginv1.Event_LogLevel:
 		st.server.log.Debug("event of the process came for a call", "event", fmt.Sprintf("%T", body))
 	default:
@@ -167,11 +161,11 @@ func (st *stream) process(e *pluginv1.Event) {
 
 // start takes a call.
 func (st *stream) start(e *pluginv1.Event) {
-	c := newCall(st.rpc.Context(), e, st.sender.Open(wire.Commands()), st.server.log)
+	c := newCall(st.rpc.Context(), &st.server.plugin, e, st.sender.Open(wire.Commands()), st.server.log)
 	st.calls[e.Call] = c
 	_ = c.command(&pluginv1.Command{Body: &pluginv1.Command_Accepted{Accepted: &pluginv1.Accepted{}}})
 	c.deliver(e)
-	st.wg.Go(func() { c.run(st.server.plugin.Handler) })
+	st.wg.Go(c.run)
 }
 
 // endAll ends the calls that are left when the stream has ended.

@@ -42,8 +42,8 @@ type Turn struct {
 // when the call is over. An error or a panic while the turn is open gives the call
 // back to the host; what is returned after ctx has ended does not matter.
 //
-// After a crash a call may go on in another process, because nothing of it is kept
-// here; see Turns for functions that keep something.
+// A call may go on in another process, because nothing of it is kept here; see Turns
+// for functions that keep something.
 type HandlerFunc func(ctx context.Context, turn Turn, reply *Reply) error
 
 // ServeCall answers the turns of a call until it ends.
@@ -53,7 +53,8 @@ func (f HandlerFunc) ServeCall(ctx context.Context, call *Call) error {
 
 // Turns makes a Handler of a func that is called once for each call and returns
 // the function that answers its turns. What a call is to remember lives in the
-// variables of that func; no lock is needed.
+// variables of that func; no lock is needed. What is to outlive the process is saved
+// with Reply.SaveState, and begin finds it in call.Info().Resumed.
 func Turns(begin func(call *Call) HandlerFunc) Handler { return turns(begin) }
 
 type turns func(call *Call) HandlerFunc
@@ -76,6 +77,7 @@ type talk struct {
 	ctx    context.Context
 	answer HandlerFunc
 	heard  recorder
+	asked  bool // for the call, to move it
 
 	input    *Turn // whose input goes on
 	speechAt time.Duration
@@ -91,11 +93,16 @@ type talk struct {
 
 func serveTurns(ctx context.Context, call *Call, answer HandlerFunc) error {
 	t := &talk{call: call, ctx: ctx, answer: answer, answered: make(chan error, 1)}
+	call.closeInterrupted()
 	for {
+		if t.asked && t.answering == nil {
+			t.asked = false
+			call.suspend()
+		}
 		event, err := call.next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return t.finish(ErrCallEnded)
+			return t.finish(ErrCallEnded) // or ErrCallMoved, with which ctx has ended
 		case event != nil:
 			t.take(event)
 			continue
@@ -146,6 +153,8 @@ func (t *talk) take(event Event) {
 		t.complete(e)
 	case TurnEndedEvent:
 		t.close(e)
+	case suspendEvent:
+		t.asked = true
 	case RefusedEvent:
 		t.call.log.Warn("the host refused a command", "command", e.Command, "reason", e.Message)
 	}
