@@ -51,7 +51,10 @@ func (c *call) Command(m *pluginv1.Command) {
 		c.said = append(c.said, "custom "+b.Custom.Name)
 	case *pluginv1.Command_Input:
 		c.said = append(c.said, fmt.Sprintf("input %v %d %d %s", b.Input.Mode, b.Input.DtmfLength, b.Input.InterDigitMs, b.Input.DtmfTerminator))
+	case *pluginv1.Command_State:
+		c.said = append(c.said, fmt.Sprintf("state %d %s of turn %d", b.State.Version, b.State.Blob, m.Turn))
 	case *pluginv1.Command_PromptStart:
+		c.said = append(c.said, "prompt")
 		if !b.PromptStart.BargeIn {
 			c.said = append(c.said, "a prompt without barge-in")
 		}
@@ -64,7 +67,8 @@ func (c *call) Command(m *pluginv1.Command) {
 	}
 }
 
-func newCall(t *testing.T, p *pluginwire.Process) *call {
+// newCall begins a call, or resumes one.
+func newCall(t *testing.T, p *pluginwire.Process, resume *pluginv1.Resume) *call {
 	t.Helper()
 	c := &call{t: t, changed: make(chan struct{}, 1)}
 	var err error
@@ -72,7 +76,7 @@ func newCall(t *testing.T, p *pluginwire.Process) *call {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.call.Close)
-	c.send(&pluginv1.Event{Body: &pluginv1.Event_Start{Start: &pluginv1.Start{SessionId: "s", Credit: 1 << 20}}})
+	c.send(&pluginv1.Event{Body: &pluginv1.Event_Start{Start: &pluginv1.Start{SessionId: "s", Credit: 1 << 20, Resume: resume}}})
 	return c
 }
 
@@ -137,7 +141,10 @@ func TestEcho(t *testing.T) {
 	if a := p.Agents(); len(a) != 1 || a[0].Id != "echo" {
 		t.Errorf("agents = %v", a)
 	}
-	c := newCall(t, p)
+	if d := p.Description(); d.Resume != pluginv1.DescribeResponse_RESUME_SAVED || !d.Movable || d.StateVersion != 1 || d.Version != version {
+		t.Errorf("description = %v", d)
+	}
+	c := newCall(t, p, nil)
 	check := func(what string, want string, wantAudio []byte) func(string, []byte) {
 		return func(said string, audio []byte) {
 			t.Helper()
@@ -146,19 +153,25 @@ func TestEcho(t *testing.T) {
 			}
 		}
 	}
-	check("greeting", "input VOICE_AND_DTMF 20 3000 #, done", tone(greeting).Data)(c.answer(pluginv1.TurnStarted_CAUSE_START, 0))
-	check("no count yet", "done", keyTones("0").Data)(c.press("8"))
-	check("keys", "done", keyTones("12*").Data)(c.press("12*"))
-	check("keys that begin as a command", "done", keyTones("00").Data)(c.press("00"))
+	check("greeting", "input VOICE_AND_DTMF 20 3000 #, prompt, done", tone(greeting).Data)(c.answer(pluginv1.TurnStarted_CAUSE_START, 0))
+	check("no count yet", "state 1 1 of turn 2, prompt, done", keyTones("0").Data)(c.press("8"))
+	check("keys", "state 1 2 of turn 3, prompt, done", keyTones("12*").Data)(c.press("12*"))
+	check("keys that begin as a command", "state 1 3 of turn 4, prompt, done", keyTones("00").Data)(c.press("00"))
 	speech := make([]byte, 16000)
 	for i := range speech {
 		speech[i] = byte(i / 80)
 	}
-	check("speech", "done", speech[4*8*50:][:1400*8])(c.answer(pluginv1.TurnStarted_CAUSE_SPEECH, 2000, &pluginv1.Event{AtMs: 500, Audio: append([]byte(nil), speech...)}))
-	check("count", "done", keyTones("4").Data)(c.press("8"))
-	check("custom event", "custom echo", nil)(c.press("7"))
-	check("silence", "done", tone(nobody).Data)(c.silence(1))
-	check("third silence", "end", tone(nobody).Data)(c.silence(3))
-	check("transfer", "input VOICE_AND_DTMF 20 3000 #, transfer map[reason:caller pressed 0]", nil)(newCall(t, p).press("0"))
-	check("end", "input VOICE_AND_DTMF 20 3000 #, end", nil)(newCall(t, p).press("9"))
+	check("speech", "state 1 4 of turn 5, prompt, done", speech[4*8*50:][:1400*8])(c.answer(pluginv1.TurnStarted_CAUSE_SPEECH, 2000, &pluginv1.Event{AtMs: 500, Audio: append([]byte(nil), speech...)}))
+	check("count", "state 1 5 of turn 6, prompt, done", keyTones("4").Data)(c.press("8"))
+	check("custom event", "state 1 6 of turn 7, custom echo", nil)(c.press("7"))
+	check("silence", "prompt, done", tone(nobody).Data)(c.silence(1))
+	check("third silence", "prompt, end", tone(nobody).Data)(c.silence(3))
+	const begin = "input VOICE_AND_DTMF 20 3000 #, state 1 1 of turn 1, "
+	check("transfer", begin+"transfer map[reason:caller pressed 0]", nil)(newCall(t, p, nil).press("0"))
+	check("end", begin+"end", nil)(newCall(t, p, nil).press("9"))
+	for _, test := range []struct{ state, count, next string }{{"41", "41", "42"}, {"", "0", "1"}} {
+		c := newCall(t, p, &pluginv1.Resume{State: []byte(test.state), StateVersion: 1})
+		want := "input VOICE_AND_DTMF 20 3000 #, state 1 " + test.next + " of turn 1, prompt, done"
+		check("count of a call resumed with "+test.state, want, keyTones(test.count).Data)(c.press("8"))
+	}
 }

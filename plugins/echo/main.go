@@ -1,5 +1,6 @@
 // Echo is the bundled bot for trying a host out: it says back what it hears. It is
-// also an example of a bot that remembers something in a call.
+// also an example of a bot that remembers something in a call, and whose calls outlive
+// its process.
 //
 //	caller               echo
 //	(calls)              a tone
@@ -20,21 +21,32 @@ import (
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
 
-// version is what the host's log shows.
-const version = "1.0.0"
+// version is what the host's log shows. A build may set another one, with
+// -ldflags "-X main.version=2.0.0".
+var version = "1.0.0"
 
 func main() {
-	plugin.Plugin{Name: "echo", Version: version, Handler: plugin.Turns(newEcho)}.Serve()
+	plugin.Plugin{
+		Name: "echo", Version: version, Resume: plugin.ResumeSaved, StateVersion: 1,
+		Handler: plugin.Turns(newEcho),
+	}.Serve()
 }
 
 // echo is what a call remembers. Its turns come one after another, so it needs no
 // lock.
 type echo struct {
 	inputSet bool
-	answers  int // to utterances and keys
+	answers  int // to utterances and keys; the state that is saved
 }
 
-func newEcho(*plugin.Call) plugin.HandlerFunc { return new(echo).answer }
+// newEcho begins a call, or goes on with one that another process had before.
+func newEcho(call *plugin.Call) plugin.HandlerFunc {
+	e := &echo{}
+	if r := call.Info().Resumed; r != nil {
+		e.answers, _ = strconv.Atoi(string(r.State)) // empty before the first answer
+	}
+	return e.answer
+}
 
 // input lets the caller speak or press keys, up to 20 of them.
 var input = plugin.Input{
@@ -54,7 +66,9 @@ func (e *echo) answer(_ context.Context, turn plugin.Turn, reply *plugin.Reply) 
 	case plugin.TurnStart:
 		return reply.Play(tone(greeting))
 	case plugin.TurnSpeech:
-		e.answers++
+		if err := e.count(reply); err != nil {
+			return err
+		}
 		return reply.Play(turn.Utterance)
 	case plugin.TurnDTMF:
 		return e.keys(turn.DTMF, reply)
@@ -68,10 +82,19 @@ func (e *echo) answer(_ context.Context, turn plugin.Turn, reply *plugin.Reply) 
 	}
 }
 
+// count counts an answer before it is given: if the process dies before anything of it
+// has left, the host forgets the new count, and the turn comes again.
+func (e *echo) count(reply *plugin.Reply) error {
+	e.answers++
+	return reply.SaveState([]byte(strconv.Itoa(e.answers)))
+}
+
 // keys answers an entry of keys.
 func (e *echo) keys(digits string, reply *plugin.Reply) error {
 	before := e.answers
-	e.answers++
+	if err := e.count(reply); err != nil {
+		return err
+	}
 	switch digits {
 	case "0":
 		return reply.Transfer("caller pressed 0")
