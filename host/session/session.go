@@ -18,6 +18,7 @@ type Session struct {
 	key      Key
 	tracking string // of the first RPC
 	log      hclog.Logger
+	observer Observer
 	mailbox  *lane.Mailbox[input]
 	state    *state
 	began    time.Time
@@ -41,7 +42,7 @@ func newSession(key Key, log hclog.Logger) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
 		ctx: ctx, cancel: cancel,
-		key: key, log: log, mailbox: lane.NewMailbox[input](), began: time.Now(),
+		key: key, log: log, observer: unwatched{}, mailbox: lane.NewMailbox[input](), began: time.Now(),
 		rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
 	}
 }
@@ -81,6 +82,7 @@ func (s *Session) run() {
 	timer := time.NewTimer(never)
 	defer timer.Stop()
 	s.log.Info("session started", "agent", s.state.agent, "trackingid", s.tracking)
+	s.observer.CallBegan(s.state.agent)
 	var batch []input
 	for !s.over {
 		batch = s.mailbox.Take(batch[:0])
@@ -103,9 +105,11 @@ func (s *Session) run() {
 	for _, in := range s.mailbox.Take(nil) {
 		s.feed(in) // joined while the session ended: completed, not left alone
 	}
+	unheard := s.unheard()
+	s.observer.CallEnded(s.state.agent, CallEnd{Reason: s.state.reason, LateCommands: s.state.dropped, Unplayed: s.state.unplayed, Unheard: unheard})
 	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
 		"turns", s.state.turns, "rpcs", s.joined.Load(), "refused_commands", s.state.refusals, "late_commands", s.state.dropped,
-		"unplayed_bytes", s.state.unplayed, "unheard_bytes", s.unheard(), "resumed", s.state.bind.resumed, "duration", s.now().Round(time.Millisecond))
+		"unplayed_bytes", s.state.unplayed, "unheard_bytes", unheard, "resumed", s.state.bind.resumed, "duration", s.now().Round(time.Millisecond))
 }
 
 // unheard is how many bytes of caller audio no process took.

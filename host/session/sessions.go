@@ -176,6 +176,7 @@ func (s *Sessions) knows(key Key) bool {
 func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	defer close(e.ready)
 	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	session.observer = s.config.observer()
 	limits := s.config.limits()
 	part := session.newPart(0, limits.credit)
 	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, part)

@@ -19,6 +19,48 @@ type Config struct {
 
 	Calls  *Settings           // how calls are treated; nil takes DefaultSettings
 	Agents map[string]Settings // of the agents, by id, that are treated otherwise
+
+	Observer Observer // nil: nobody watches
+}
+
+// Observer is told what becomes of calls, to count it. Its methods may be called
+// concurrently and do not block. Agents are ids.
+type Observer interface {
+	CallBegan(agent string)
+	CallEnded(agent string, end CallEnd)
+	// TurnEnded says how long after the end of the caller's input the first of the
+	// bot's audio was handed to Webex: 0 if it was before that, negative if none was.
+	TurnEnded(agent string, how TurnEnd, firstAudio time.Duration)
+	// FellBack says that the fallback took a call, for one of few constant reasons.
+	FellBack(agent, reason string)
+	// Resumed says that a call goes on in another process, and how long after it was
+	// lost or suspended that one was sent its first event.
+	Resumed(agent string, cause ResumeCause, pause time.Duration)
+}
+
+// CallEnd is what is known of a call at its end.
+type CallEnd struct {
+	Reason       EndReason
+	LateCommands int   // of the bot, that came after their turn
+	Unplayed     int   // bytes of the bot's audio that nobody will hear
+	Unheard      int64 // bytes of the caller's audio that the bot did not take
+}
+
+// unwatched is for sessions that nobody observes.
+type unwatched struct{}
+
+func (unwatched) CallBegan(string)                           {}
+func (unwatched) CallEnded(string, CallEnd)                  {}
+func (unwatched) TurnEnded(string, TurnEnd, time.Duration)   {}
+func (unwatched) FellBack(string, string)                    {}
+func (unwatched) Resumed(string, ResumeCause, time.Duration) {}
+
+// observer is whoever watches.
+func (c Config) observer() Observer {
+	if c.Observer == nil {
+		return unwatched{}
+	}
+	return c.Observer
 }
 
 // Settings say how an agent's calls are treated. A zero field means zero: begin

@@ -30,6 +30,7 @@ var allowed = []struct {
 	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile"}},
 	{"host/certs", nil},
 	{"host/ping", nil},
+	{"host/metrics", []string{"host/session"}},
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
 	{"host/admin", nil},
 	{"host/session", []string{"internal/audio", "internal/lane"}},

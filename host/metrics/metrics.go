@@ -1,0 +1,69 @@
+package metrics
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the numbers of a host. All methods may be called concurrently.
+type Metrics struct {
+	registry *prometheus.Registry
+	calls    calls
+	swaps    *prometheus.CounterVec
+	crashes  *prometheus.CounterVec
+
+	mu     sync.Mutex
+	agents map[string]bool // that have a label of their own
+}
+
+// New makes the numbers of a host with the plugins that the func lists.
+func New(live func() []Plugin) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(), agents: map[string]bool{}, calls: newCalls(),
+		swaps:   counter("plugin_swaps_total", "Swaps, promotions, rollbacks and restarts: done, failed, or rolled_back for canaries given up by the host itself.", "plugin", "outcome"),
+		crashes: counter("plugin_crashes_total", "Processes of a plugin that ended unasked.", "plugin"),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.calls.active, m.calls.begun, m.calls.ended, m.calls.turns, m.calls.firstAudio, m.calls.fallbacks, m.calls.pause,
+		m.calls.late, m.calls.unplayed, m.calls.unheard, m.swaps, m.crashes, plugins(live))
+	return m
+}
+
+// Handler serves the numbers.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// maxAgents bounds the labels: plugins may offer agents without number.
+const maxAgents = 200
+
+// agent is the label of a virtual agent. Those beyond the bound share one.
+func (m *Metrics) agent(id string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.agents[id] {
+		if len(m.agents) >= maxAgents {
+			return "(others)"
+		}
+		m.agents[id] = true
+	}
+	return valid(id)
+}
+
+// valid is a label as Prometheus takes it.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+const namespace = "byova"
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}
