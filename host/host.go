@@ -16,6 +16,7 @@ import (
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/host/certs"
 	"github.com/byova-host/byova-host/host/config"
+	"github.com/byova-host/byova-host/host/metrics"
 	"github.com/byova-host/byova-host/host/ping"
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
@@ -67,6 +68,7 @@ type host struct {
 	dir     *rundir.Dir
 	desk    net.Listener // to the operator
 	plugins *supervisor.Supervisor
+	metrics *metrics.Metrics
 	calls   *session.Sessions
 	rpc     *rpc.Server
 	admin   *admin.Server
@@ -87,6 +89,7 @@ func (h *host) open(ctx context.Context) (err error) {
 	if err := h.listen(); err != nil {
 		return err
 	}
+	h.metrics = metrics.New(h.live)
 	h.plugins, err = supervisor.Start(ctx, supervisor.Config{
 		Plugins: programs(h.config.Plugins), Dir: h.dir.Path, HostVersion: h.config.Version,
 		Log: h.log.Named("plugin"),
@@ -95,6 +98,7 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	sessions := h.config.Sessions()
+	sessions.Observer = h.metrics
 	sessions.Log = h.log.Named("session")
 	h.calls = session.New(h.plugins, sessions)
 	return nil
@@ -172,7 +176,7 @@ func (h *host) warnOfAgents(ctx context.Context) {
 // serve starts the servers and tells of the first that fails.
 func (h *host) serve() <-chan error {
 	h.rpc = rpc.Options{TLS: h.tls, Reflection: h.config.Reflection}.NewServer(h.calls, h.log.Named("rpc"))
-	h.admin = admin.NewServer(h)
+	h.admin = admin.NewServer(h, h.metrics.Handler())
 	failed := make(chan error, 3)
 	start := func(l net.Listener, serve func(net.Listener) error) {
 		h.serving.Go(func() {
@@ -233,14 +237,4 @@ func (h *host) close(ctx context.Context) (err error) {
 		err = errors.Join(err, h.dir.Remove())
 	}
 	return err
-}
-
-// Plugins implements admin.Host.
-func (h *host) Plugins() []admin.Plugin {
-	status := h.plugins.Status()
-	all := make([]admin.Plugin, len(status))
-	for i, s := range status {
-		all[i] = admin.Plugin(s)
-	}
-	return all
 }

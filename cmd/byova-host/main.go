@@ -25,7 +25,7 @@ const (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Take calls from Webex and hand them to plugins."`
 	Call    callCmd    `cmd:"" help:"Place a call as Webex does, and judge the server by it."`
-	Plugins pluginsCmd `cmd:"" help:"See the plugins of a running host."`
+	Plugins pluginsCmd `cmd:"" help:"See and change the plugins of a running host."`
 	Check   checkCmd   `cmd:"" help:"Say all that is wrong with a configuration file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -5,14 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/internal/rundir"
 )
 
 type pluginsCmd struct {
-	List pluginsListCmd `cmd:"" help:"List the plugins."`
+	List     pluginsListCmd     `cmd:"" help:"List the plugins."`
+	Swap     pluginsSwapCmd     `cmd:"" help:"Let another program take a plugin's place while calls are up."`
+	Promote  pluginsPromoteCmd  `cmd:"" help:"Give all new calls to what has had a part of them."`
+	Rollback pluginsRollbackCmd `cmd:"" help:"Let the program before take a plugin's place."`
+	Restart  pluginsRestartCmd  `cmd:"" help:"Let a new process of the same program take a plugin's place."`
+	Reset    pluginsResetCmd    `cmd:"" help:"Start a plugin again that ended too often."`
 }
 
 type pluginsListCmd struct {
@@ -56,9 +63,26 @@ func (c *pluginsListCmd) Run(ctx context.Context, out io.Writer) error {
 		return encoder.Encode(plugins)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tVERSION\tSTATE\tPID\tSESSIONS\tPATH\tERROR")
+	fmt.Fprintln(table, "NAME\tVERSION\tGENERATION\tSTATE\tPID\tSESSIONS\tRESTARTS\tSHA256\tPATH\tERROR")
 	for _, p := range plugins {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", p.Name, p.Version, p.State, p.Pid, p.Sessions, p.Path, p.Error)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", p.Name, cell(p.Version), p.Generation, state(p),
+			p.Pid, p.Sessions, p.Restarts, short(p.SHA256), cell(p.Path), cell(p.Error))
 	}
 	return table.Flush()
+}
+
+// state is one word, so that columns stay columns.
+func state(p admin.Plugin) string {
+	if p.State == "canary" {
+		return fmt.Sprintf("canary(%d%%)", p.Percent)
+	}
+	return p.State
+}
+
+// short is enough of a sum to tell programs apart.
+func short(sum string) string { return sum[:min(12, len(sum))] }
+
+// cell is what stands on one line: plugins say what they like.
+func cell(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }

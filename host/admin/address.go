@@ -35,10 +35,19 @@ func ParseAddress(s string) (Address, error) {
 	if err != nil {
 		return Address{}, fmt.Errorf("admin address %q: want unix:///path or a loopback host:port", s)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !loopback(host) {
 		return Address{}, fmt.Errorf("admin address %q: %s is not a loopback address: the API has no password", s, host)
 	}
 	return Address{"tcp", s}, nil
+}
+
+// loopback says that a name, or name and port, can only mean this machine.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip.IsLoopback()
 }
 
 // DefaultAddress is the socket in a runtime directory; the n-th host there, from

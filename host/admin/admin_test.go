@@ -1,35 +1,75 @@
 package admin
 
 import (
+	"context"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-type fixed []Plugin
+// desk is a host with one plugin, echo, and a func that does whatever is asked.
+type desk func(ctx context.Context, verb, name string, asked any, progress func(string)) (Swapped, error)
 
-func (f fixed) Plugins() []Plugin { return f }
+func (d desk) Plugins() []Plugin { return []Plugin{{Name: "echo", Pid: 7}} }
 
-func serve(t *testing.T, l net.Listener) {
+func (d desk) Swap(ctx context.Context, name string, s Swap, progress func(string)) (Swapped, error) {
+	return d(ctx, "swap", name, s, progress)
+}
+
+func (d desk) Promote(ctx context.Context, name string) (Swapped, error) {
+	return d(ctx, "promote", name, nil, nil)
+}
+
+func (d desk) Rollback(ctx context.Context, name string, t Terms, progress func(string)) (Swapped, error) {
+	return d(ctx, "rollback", name, t, progress)
+}
+
+func (d desk) Restart(ctx context.Context, name string, t Terms, progress func(string)) (Swapped, error) {
+	return d(ctx, "restart", name, t, progress)
+}
+
+func (d desk) Reset(name string) error {
+	_, err := d(context.Background(), "reset", name, nil, nil)
+	return err
+}
+
+// serve answers on a listener until the test, or stop, ends it.
+func serve(t *testing.T, l net.Listener, d desk) (stop func()) {
 	t.Helper()
-	s := NewServer(fixed{{Name: "echo", Pid: 7}})
+	numbers := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "numbers 1\n") }
+	s := NewServer(d, http.HandlerFunc(numbers))
 	var served sync.WaitGroup
 	served.Go(func() {
 		if err := s.Serve(l); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() {
-		if err := s.Stop(t.Context()); err == nil {
-			served.Wait()
-			return
+	stop = sync.OnceFunc(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
 		}
-		s.http.Close()
 		served.Wait()
 	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// open serves on a socket of its own.
+func open(t *testing.T, d desk) (c *Client, stop func()) {
+	t.Helper()
+	l, a, err := ListenDefault(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewClient(a), serve(t, l, d)
 }
 
 func TestHostsTakeTheNextSocket(t *testing.T) {
@@ -46,7 +86,7 @@ func TestHostsTakeTheNextSocket(t *testing.T) {
 		if err != nil || a != DefaultAddress(dir, n) {
 			t.Fatalf("host %d listens at %v, %v", n, a, err)
 		}
-		serve(t, l)
+		serve(t, l, nil)
 		if info, err := os.Stat(a.address); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("socket has mode %v, %v", info.Mode(), err)
 		}
@@ -62,7 +102,7 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, l)
+	serve(t, l, nil)
 	a, err := ParseAddress(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

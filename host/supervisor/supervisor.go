@@ -208,16 +208,11 @@ func (r *running) count(n int) {
 	r.sessions += n
 }
 
-// Status is what there is to know of a plugin.
+// Status is what there is to know of a live generation of a plugin.
 type Status struct {
-	Name     string `json:"name"`
-	Version  string `json:"version"`
-	SDK      string `json:"sdk"`
-	Path     string `json:"path"`
-	Pid      int    `json:"pid"`
-	State    string `json:"state"` // running or ended
-	Sessions int    `json:"sessions"`
-	Error    string `json:"error,omitempty"`
+	Name, Version, SDK, Path, SHA256, State, Error string
+	Generation, Pid, Sessions, Restarts            int
+	Percent                                        int // of new sessions
 }
 
 // Status lists the plugins in the order of the configuration.
@@ -234,7 +229,7 @@ func (r *running) status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := Status{Name: r.Name, Version: about.GetVersion(), SDK: about.GetSdk(), Path: r.Path,
-		Pid: r.process.Pid(), State: "running", Sessions: r.sessions}
+		Generation: 1, Percent: 100, Pid: r.process.Pid(), State: "running", Sessions: r.sessions}
 	if err := r.process.Err(); err != nil {
 		status.State, status.Error = "ended", err.Error()
 	}
