@@ -162,6 +162,7 @@ func (s *state) turnClosed(t *turn, how TurnEnd) {
 	if t.tries > 0 && !t.begun {
 		s.act(action{kind: settled})
 	}
+	s.act(action{kind: turnOver, how: how, pause: t.waited})
 	switch {
 	case s.bind.bond == unbound: // no process knows of its end
 	case done:
@@ -201,13 +202,25 @@ func (s *state) closed() uint64 {
 }
 
 // begin takes note that something of the open turn's answer is on its way.
-func (s *state) begin(prompt *prompt) {
+func (s *state) begin(now time.Duration, prompt *prompt) {
 	t := s.turn
 	if t == nil || prompt.turn != t.id || t.begun {
 		return
 	}
 	t.begun = true
+	t.answered(now)
 	if t.tries > 0 {
 		s.act(action{kind: settled})
+	}
+}
+
+// answered takes note of when the caller was answered first.
+func (t *turn) answered(now time.Duration) {
+	switch {
+	case t.waited >= 0:
+	case t.inputOpen:
+		t.waited = 0
+	default:
+		t.waited = now - t.ended
 	}
 }

@@ -69,7 +69,7 @@ func (s *state) fill(now time.Duration) {
 	if s.Answers == WAV && (!s.PartialResponses || !r.partial) {
 		return
 	}
-	s.tellEndOfInput()
+	s.tellEndOfInput(now)
 	c := s.clip(s.Filler, s.GreetingBargeIn || s.turn.cause != ByStart)
 	s.filling = c.prompt
 	if s.Answers == WAV {

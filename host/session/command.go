@@ -171,11 +171,11 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 		s.wait(r)
 		return
 	default:
-		s.tellEndOfInput()
+		s.tellEndOfInput(now)
 		p.queued += len(r.Audio)
 		s.rpc(rpc).chunks = true
 		s.respond(rpc, r)
-		s.begin(p)
+		s.begin(now, p)
 	}
 	if p.ended && rpc != 0 {
 		s.act(action{kind: seal, rpc: rpc})
@@ -213,7 +213,7 @@ func (s *state) hold(now time.Duration, c Command, p *prompt, data []byte) {
 }
 
 // flushWaiting plays what the bot said while no RPC could carry it.
-func (s *state) flushWaiting(rpc rpcID) {
+func (s *state) flushWaiting(now time.Duration, rpc rpcID) {
 	r := s.rpc(rpc)
 	if len(s.waiting) == 0 || r == nil {
 		return
@@ -227,7 +227,7 @@ func (s *state) flushWaiting(rpc rpcID) {
 			s.act(action{kind: seal, rpc: rpc})
 		}
 		if p != nil {
-			s.begin(p)
+			s.begin(now, p)
 		}
 	}
 	clear(s.waiting)
@@ -276,8 +276,11 @@ func (s *state) done(now time.Duration, c Command, d Done) {
 	if s.turn.inputOpen {
 		s.endOfInput(now)
 	}
-	s.tellEndOfInput()
+	s.tellEndOfInput(now)
 	s.agree(s.turn.cause)
+	if len(s.held.clips) > 0 {
+		s.turn.answered(now)
+	}
 	s.closeTurn(now, Answered, Response{Event: d.Event, Clips: s.takeHeld()})
 }
 

@@ -22,12 +22,12 @@ const (
 // leave ends the bot's part of the call on rpc, behind what was said there.
 func (s *state) leave(now time.Duration, rpc rpcID, e ending) {
 	s.leaving = nil
-	s.flushWaiting(rpc)
+	s.flushWaiting(now, rpc)
 	if s.turn != nil {
 		if s.turn.inputOpen {
 			s.endOfInput(now)
 		}
-		s.tellEndOfInput()
+		s.tellEndOfInput(now)
 		if t := s.releaseTurn(now, Answered); t.rpc != rpc {
 			s.complete(t.rpc)
 		}
@@ -71,11 +71,12 @@ func (s *state) fallBack(now time.Duration, reason, why string) {
 		return
 	}
 	s.act(action{kind: note, note: "the fallback takes the call", detail: why})
+	s.act(action{kind: fellBack, note: reason})
 	s.detail = why
 	rpc := s.speakingRPC()
 	if s.turn != nil {
 		s.turn.untold = s.turn.untold || s.turn.inputOpen // the caller is cut off
-		s.tellEndOfInput()
+		s.tellEndOfInput(now)
 		s.releaseTurn(now, Failed)
 	}
 	s.dismiss(now, EndedFailed, why)

@@ -108,7 +108,7 @@ func (s *state) greet(now time.Duration) {
 		s.returned = nil
 		s.tell(now, CustomEvent{Turn: t.id, Name: back.Name, Parameters: back.Parameters})
 	}
-	s.flushWaiting(rpc)
+	s.flushWaiting(now, rpc)
 	s.endInput(now)
 }
 
@@ -141,7 +141,7 @@ func (s *state) halfClosed(now time.Duration, rpc rpcID) {
 			s.endInput(now)
 		}
 		s.turn.untold, s.turn.listens = false, false // Webex knows
-		s.flushWaiting(rpc)
+		s.flushWaiting(now, rpc)
 	default:
 		s.complete(rpc)
 	}

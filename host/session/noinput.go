@@ -8,7 +8,7 @@ func (s *state) noInput(now time.Duration, rpc rpcID, r *rpcState) {
 		return // speech was found meanwhile, or the host has counted this silence
 	}
 	if s.stale(r) || s.turn != nil || s.play.current(now) != nil || s.justCounted(now) {
-		s.flushWaiting(rpc)
+		s.flushWaiting(now, rpc)
 		s.final(rpc) // past: input or an answer came meanwhile
 		return
 	}

@@ -154,6 +154,11 @@ func (s *Session) perform(a action) {
 		s.reopen(a)
 	case resumed:
 		s.log.Info("the bot has the call again", "cause", a.cause.String(), "pause", a.pause.Round(time.Millisecond))
+		s.observer.Resumed(s.state.agent, a.cause, a.pause)
+	case turnOver:
+		s.observer.TurnEnded(s.state.agent, a.how, a.pause)
+	case fellBack:
+		s.observer.FellBack(s.state.agent, a.note)
 	case settled:
 		s.part.call.Settled()
 	case drop:

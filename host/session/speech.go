@@ -147,7 +147,7 @@ func (s *state) callerAudio(now time.Duration, rpc rpcID, r *rpcState, q *Reques
 	}
 	r.heard = true
 	if s.greeting == 0 && s.turn == nil { // else it is part of the answer, behind END_OF_INPUT
-		s.flushWaiting(rpc)
+		s.flushWaiting(now, rpc)
 	}
 	if s.protected(now) {
 		s.speech.rpc = 0 // a pause: what was said meanwhile does not count
@@ -182,7 +182,7 @@ func (s *state) hear(now time.Duration, rpc rpcID, data []byte) {
 	s.awaitSpeech(now)
 	if s.speech.now-t.speechAt >= s.told.MaxSpeech {
 		s.endSpeech(now, s.speech.now)
-		s.tellEndOfInput() // it is not to go on
+		s.tellEndOfInput(now) // it is not to go on
 	}
 }
 
@@ -249,7 +249,7 @@ func (s *state) endSpeech(now time.Duration, at time.Duration) {
 func (s *state) endOfInput(now time.Duration) {
 	s.turn.untold, s.turn.listens = true, true
 	if s.EndOfInput == AtSilence {
-		s.tellEndOfInput()
+		s.tellEndOfInput(now)
 	}
 	s.speech.reset()
 	s.endInput(now)
@@ -257,7 +257,7 @@ func (s *state) endOfInput(now time.Duration) {
 
 // tellEndOfInput sends END_OF_INPUT if it is still to be sent. It stands before
 // all prompts of the answer.
-func (s *state) tellEndOfInput() {
+func (s *state) tellEndOfInput(now time.Duration) {
 	if s.turn == nil || !s.turn.untold {
 		return
 	}
@@ -265,6 +265,6 @@ func (s *state) tellEndOfInput() {
 	if r := s.rpc(s.turn.rpc); r != nil {
 		r.ended = true
 		s.respond(r.id, Response{Type: EventOnly, Event: EndOfInput})
-		s.flushWaiting(r.id)
+		s.flushWaiting(now, r.id)
 	}
 }

@@ -60,7 +60,8 @@ type action struct {
 	number     int           // reopen: of the process that is wanted
 	resumption Resumption    // reopen
 	cause      ResumeCause   // resumed
-	pause      time.Duration // resumed: how long no process had the call
+	pause      time.Duration // resumed: how long no process had the call; turnOver: how long the caller waited to be answered
+	how        TurnEnd       // turnOver
 }
 
 type actionKind uint8
@@ -74,6 +75,8 @@ const (
 	closeAgent                   // the agent's part is over
 	reopen                       // the call is to go on in another process
 	resumed                      // it does
+	turnOver                     // a turn was closed
+	fellBack                     // the fallback took the call
 	settled                      // the turn that came again is out of danger
 	note                         // worth a line in the log
 	over                         // the session is over
@@ -116,11 +119,13 @@ type turn struct {
 	speechEnd time.Duration // 0 until it was found
 	limit     time.Duration // the input must be complete by then, and later the answer
 
-	attempt int         // 1, and more when it comes again
-	tries   int         // how often its process died with the input complete
-	begun   bool        // something of the answer is on its way to the caller
-	saved   *State      // in it, and not to be kept yet
-	wished  InputConfig // before it
+	attempt int           // 1, and more when it comes again
+	tries   int           // how often its process died with the input complete
+	begun   bool          // something of the answer is on its way to the caller
+	ended   time.Duration // when its input was complete
+	waited  time.Duration // from then to the answer; negative while there is none
+	saved   *State        // in it, and not to be kept yet
+	wished  InputConfig   // before it
 }
 
 // deadlines are all the times a session waits for; never means not now.

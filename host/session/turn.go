@@ -16,13 +16,13 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 		s.interrupt(now, rpc)
 	}
 	s.turns++
-	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true, attempt: 1, wished: s.wished}
+	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true, attempt: 1, wished: s.wished, waited: -1}
 	s.keying = false
 	s.rpc(rpc).taken = true
 	s.silences, s.ungreeted = 0, false
 	if cause != BySpeech {
 		s.speech.reset()
-		s.flushWaiting(rpc)
+		s.flushWaiting(now, rpc)
 		s.tell(now, TurnStarted{Turn: s.turn.id, Attempt: 1, Cause: cause})
 	}
 	return s.turn
@@ -31,7 +31,7 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 // endInput says that the turn's input is complete and the bot's answer is due.
 func (s *state) endInput(now time.Duration) {
 	t := s.turn
-	t.inputOpen = false
+	t.inputOpen, t.ended = false, now
 	t.limit = now + s.AnswerLimit
 	s.awaitAnswer(now)
 	if s.FillerAfter > 0 {

@@ -161,7 +161,7 @@ var answerRows = []row{
 	{
 		rule: "R29", pkg: engine, test: "TestR29_OneEventInAResponse", what: "the end of input gives way to the transfer",
 		file: "host/session/ending.go",
-		old:  "\t\ts.tellEndOfInput()\n\t\tif t := s.releaseTurn(now, Answered)",
+		old:  "\t\ts.tellEndOfInput(now)\n\t\tif t := s.releaseTurn(now, Answered)",
 		new:  "\t\tif t := s.releaseTurn(now, Answered)",
 	},
 	{
