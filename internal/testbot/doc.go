@@ -37,6 +37,34 @@
 //	               9 linear16 at 22.05 kHz in stereo, and WAV files of 10 mu-law
 //	               at 8 kHz and 11 linear16 at 44.1 kHz in stereo
 //
+// Agents for crashes and swaps. Those that count, count the utterances and entries
+// that they have answered in a call, which is their saved state; the entry 0 transfers
+// with that number as metadata "count". All but stubborn may be moved:
+//
+//	poison         counts; the entry 66 ends the process at once, each time
+//	save-late      counts, but saves when it has spoken
+//	stubborn       counts, and declines to be moved
+//	log            answers with a tone and writes each event as a line of JSON to the
+//	               file of the setting "events": session, pid, event, what
+//	panics-in-probe panics in a probe call, and only there
+//	hang           never returns from a turn with an utterance or an entry, be the
+//	               turn over or not, so that it cannot be moved either
+//	sigstop        stops its process with SIGSTOP at the entry 5 (Unix)
+//	leak           takes 512 MiB at an entry, and keeps them
+//	stderr-flood   writes 64 MiB to standard error at an entry, as fast as it can, half
+//	               of it past the library
+//	stdout-flood   does so to standard output
+//
+// What a plugin says of itself before it knows its settings is set when it is built,
+// with -ldflags "-X main.version=2.0.0 -X main.resume=saved" and the like:
+//
+//	main.version        its version
+//	main.resume         none (as it is without), stateless, saved or reconnect
+//	main.stateVersion   the version of the states that it saves, 1 without
+//	main.readsVersions  the others that it reads, with commas between them
+//	main.first          the agent that is listed first, as the host's default
+//
 // Settings: "tone" is the frequency of its tones in hertz, and "pace" a factor for
-// all of its times: with 0.1 a test that waits for them is ten times as fast.
+// all of its times: with 0.1 a test that waits for them is ten times as fast. "events" is the file of the
+// agent log.
 package main

@@ -3,23 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
 
-// version is what the host's log shows.
-const version = "1.0.0"
-
 func main() {
-	plugin.Plugin{
-		Name: "testbot", Version: version, Agents: agents(),
-		Audio: plugin.AudioUtterances, Configure: configure, Handler: plugin.CallFunc(serve),
-	}.Serve()
+	p, err := describe()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testbot:", err)
+		os.Exit(1)
+	}
+	p.Serve()
 }
 
-// behaviours are the virtual agents. None remembers anything of a call, so that one
-// handler serves them all.
+// behaviours are the virtual agents.
 var behaviours = []struct {
 	id      string
 	handler plugin.Handler
@@ -42,13 +41,16 @@ var behaviours = []struct {
 	{"no-input-event", plugin.HandlerFunc(noInputEvent)},
 	{"spontaneous", plugin.CallFunc(spontaneous)},
 	{"formats", plugin.HandlerFunc(formats)},
-}
-
-func agents() (all []plugin.Agent) {
-	for _, b := range behaviours {
-		all = append(all, plugin.Agent{ID: b.id, Name: "Test: " + b.id})
-	}
-	return all
+	{"poison", plugin.Turns(newPoison)},
+	{"save-late", plugin.Turns(newSaveLate)},
+	{"stubborn", plugin.Turns(newCounter)},
+	{"log", plugin.CallFunc(logEvents)},
+	{"panics-in-probe", plugin.HandlerFunc(panicsInProbe)},
+	{"hang", plugin.HandlerFunc(hang)},
+	{"sigstop", plugin.HandlerFunc(sigstop)},
+	{"leak", plugin.HandlerFunc(leak)},
+	{"stderr-flood", plugin.HandlerFunc(floodStderr)},
+	{"stdout-flood", plugin.HandlerFunc(floodStdout)},
 }
 
 // serve gives a call to the agent that was called.
@@ -63,8 +65,9 @@ func serve(ctx context.Context, call *plugin.Call) error {
 
 // settings are the plugin's section of the configuration.
 var settings = struct {
-	Tone float64 `json:"tone"` // hertz
-	Pace float64 `json:"pace"` // factor for all times
+	Tone   float64 `json:"tone"`   // hertz
+	Pace   float64 `json:"pace"`   // factor for all times
+	Events string  `json:"events"` // file of the agent log
 }{Tone: 440, Pace: 1}
 
 func configure(_ context.Context, s plugin.Settings) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"regexp"
 	"slices"
@@ -11,16 +10,25 @@ import (
 	"github.com/byova-host/byova-host/internal/pluginwire"
 )
 
-// The test binary is the plugin itself when it gets an argument.
+// The test binary is the plugin itself when it gets an argument, and those after it
+// stand for what a build sets.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		vars := map[string]*string{
+			"version": &version, "resume": &resume, "stateVersion": &stateVersion, "readsVersions": &readsVersions, "first": &first,
+		}
+		for _, arg := range os.Args[2:] {
+			name, value, _ := strings.Cut(arg, "=")
+			*vars[name] = value
+		}
+		leakBytes, floodBytes = 4<<20, 4<<20
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-func launch(t *testing.T, settings map[string]any) (*pluginwire.Process, error) {
+func launch(t *testing.T, settings map[string]any, build ...string) (*pluginwire.Process, error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tb") // short, for the sockets in it
 	if err != nil {
@@ -28,10 +36,10 @@ func launch(t *testing.T, settings map[string]any) (*pluginwire.Process, error) 
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	p, err := pluginwire.Launch(t.Context(), pluginwire.Config{
-		Name: "testbot", Path: os.Args[0], Args: []string{"serve"}, Dir: dir, Settings: settings,
+		Name: "testbot", Path: os.Args[0], Args: append([]string{"serve"}, build...), Dir: dir, Settings: settings,
 	})
 	if err == nil {
-		t.Cleanup(func() { p.Stop(context.Background()) })
+		t.Cleanup(func() { p.Stop(t.Context()) }) // at once: the context has ended
 	}
 	return p, err
 }
