@@ -6,6 +6,9 @@
 // it carries events one way and commands the other. It starts no second process
 // when one is lost; whoever launched it decides that.
 //
+// It also ends what must not go on: a plugin that hangs, one above its [Limits],
+// one that floods its output.
+//
 // Lifetimes: [Launch] either returns a [Process] that has passed all checks, or
 // leaves nothing behind. A Process ends by [Process.Stop], by the death of the
 // process or by the loss of a stream; a process that cannot be spoken to is of

@@ -70,6 +70,7 @@ func TestBadPlugins(t *testing.T) {
 		{"unanswered", time.Second, `Describe was not answered within the start limit of 1s`},
 		{"liar", 0, `exit status 4`},
 		{"noservice", 0, `it does not serve Describe of byova.plugin.v1.Plugin`},
+		{"drowns", 0, `it writes too much: 64 MiB of its output were dropped within 10s`},
 		{"deaf", 2 * time.Second, `Configure was not answered within the start limit of 2s`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

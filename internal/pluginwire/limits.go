@@ -60,9 +60,9 @@ func (l Limits) check(pid int) error {
 	if pid == 0 {
 		return nil
 	}
-	used, err := resident(pid)
-	if err != nil || used <= l.Memory { // an error: it was said at the start, or the process has ended
-		return nil
+	// Without an answer the process has ended, or the start has said that there is none.
+	if used, err := resident(pid); err == nil && used > l.Memory {
+		return fmt.Errorf("it uses %d MiB of memory, its limit is %d MiB", (used+1<<20-1)>>20, l.Memory>>20)
 	}
-	return fmt.Errorf("it uses %d MiB of memory, its limit is %d MiB", (used+1<<20-1)>>20, l.Memory>>20)
+	return nil
 }

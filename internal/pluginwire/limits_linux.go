@@ -48,7 +48,7 @@ func children(pid int) (pids []int) {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	threads, _ := os.ReadDir(dir)
 	for _, thread := range threads {
-		list, _ := os.ReadFile(dir + "/" + thread.Name() + "/children") // some kernels have none
+		list, _ := os.ReadFile(dir + "/" + thread.Name() + "/children") //nolint:gosec // some kernels have none
 		for text := range strings.FieldsSeq(string(list)) {
 			if child, err := strconv.Atoi(text); err == nil {
 				pids = append(pids, child)

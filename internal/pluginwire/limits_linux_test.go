@@ -21,7 +21,7 @@ func TestMemoryLimit(t *testing.T) {
 			p, err := pluginwire.Launch(t.Context(), config)
 			if err == nil {
 				open(t, p, s)
-				within6s(t, p)
+				gone(t, p)
 				err = p.Err()
 				if len(s.lost) != 1 || s.lost[0] != err {
 					t.Errorf("the call was lost of %v", s.lost)

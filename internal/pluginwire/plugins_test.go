@@ -62,6 +62,7 @@ var plugins = map[string]func(){
 	"plugin-stderr":     func() { go write(os.Stderr, 20*time.Millisecond); serve() },
 	"plugin-stdouts":    func() { go write(os.Stdout, 0); serve() },
 	"plugin-stderrs":    func() { go write(os.Stderr, 0); serve() },
+	"plugin-drowns":     func() { write(os.Stderr, 0) },
 	"plugin-family":     func() { family(&syscall.SysProcAttr{Setsid: true}) },
 	"plugin-kin":        func() { family(nil) },
 	"plugin-leaks":      func() { go leak(); serve() },
@@ -228,8 +229,9 @@ func kin(name string) {
 // leak takes 200 MiB a second until it is ended.
 func leak() {
 	var held [][]byte
-	for {
+	for i := 0; ; i++ {
 		held = append(held, bytes.Repeat([]byte{1}, 10<<20))
+		held[i/2][0]++
 		time.Sleep(50 * time.Millisecond)
 	}
 }

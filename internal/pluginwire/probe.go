@@ -50,7 +50,7 @@ func (p *Process) probe(ctx context.Context, agent string) error {
 		{Body: &pluginv1.Event_InputEnded{InputEnded: &pluginv1.InputEnded{Turn: 1}}},
 	}
 	for i, event := range events {
-		event.Seq = uint64(i + 1) //nolint:gosec // a few
+		event.Seq = uint64(i + 1)
 		if err := call.Send(event); err != nil {
 			return err
 		}

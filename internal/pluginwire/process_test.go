@@ -353,7 +353,7 @@ func TestHungPlugin(t *testing.T) {
 	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	within6s(t, p)
+	gone(t, p)
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "not answered") {
 		t.Errorf("lost of %v", err)
 	}
@@ -362,13 +362,16 @@ func TestHungPlugin(t *testing.T) {
 	}
 }
 
-// within6s waits for a process to be given up and gone.
-func within6s(t *testing.T, p *pluginwire.Process) {
+// gone waits for a process to be given up and gone, within 6 s and what a busy
+// machine adds.
+func gone(t *testing.T, p *pluginwire.Process) {
 	t.Helper()
+	began := time.Now()
 	select {
 	case <-p.Done():
-	case <-time.After(6 * time.Second):
-		t.Fatal("the plugin is not gone after 6 s")
+		t.Logf("it was gone after %v", time.Since(began))
+	case <-time.After(8 * time.Second):
+		t.Fatal("the plugin is not gone after 8 s")
 	}
 }
 
@@ -454,7 +457,7 @@ func TestFloods(t *testing.T) {
 			if _, err := p.Open(s); err != nil { // it may be lost already
 				t.Log(err)
 			}
-			within6s(t, p)
+			gone(t, p)
 			if err := p.Err(); err == nil || !strings.Contains(err.Error(), "was killed: it writes too much: 64 MiB") {
 				t.Errorf("lost of %v", err)
 			}
