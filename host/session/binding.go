@@ -86,7 +86,7 @@ func (s *state) send(e Event) {
 		}
 		return
 	}
-	if _, told := e.Body.(PromptDone); s.keeps() && !(told && b.bond == bound) {
+	if _, done := e.Body.(PromptDone); s.keeps() && (!done || b.bond != bound) {
 		b.log = append(b.log, logged{e, s.leadsTo(e.Body)})
 	}
 	if b.bond == bound {
