@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo conformance stress test bench fuzz proto lint fmt cross clean
+.PHONY: build demo conformance stress test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -24,9 +24,13 @@ conformance: build
 stress:
 	CGO_ENABLED=1 $(GO) test -race -run '^TestStress$$' -timeout 10m ./cmd/byova-host -stress 2m
 
-## test: everything
+## test: everything but what needs Python
 test:
 	./internal/run-tests.sh
+
+## test-python: the bot in Python, run by the host; needs a Python with gRPC
+test-python:
+	./internal/run-python-tests.sh
 
 ## breakrules: each rule of the protocol broken on purpose; its test must notice
 breakrules:

@@ -1,6 +1,8 @@
 // Protogen writes the Go code of the .proto files below proto/, next to each of
 // them, and needs nothing but the Go toolchain: the files are compiled in
-// process and the code comes from the generators pinned in go.mod.
+// process and the code comes from the generators pinned in go.mod. For our own
+// contracts it also writes a descriptor set (.binpb), from which other languages
+// make their message classes when they run.
 //
 //	go run ./internal/protogen
 package main
@@ -26,7 +28,10 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-const root = "proto"
+const (
+	root = "proto"
+	ours = "byova/" // what bots in other languages are written against
+)
 
 func main() {
 	if err := run(context.Background()); err != nil {
@@ -61,6 +66,13 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", generator, err)
 		}
 	}
+	for _, file := range files {
+		if strings.HasPrefix(file.Path(), ours) {
+			if err := describe(file); err != nil {
+				return fmt.Errorf("describe %s: %w", file.Path(), err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -71,8 +83,12 @@ func sources() ([]string, error) {
 
 // removeGenerated makes sure that no file of a deleted .proto stays behind.
 func removeGenerated() error {
-	_, err := walk(".pb.go", func(path string) (string, error) { return path, os.Remove(path) })
-	return err
+	for _, suffix := range []string{".pb.go", ".binpb"} {
+		if _, err := walk(suffix, func(path string) (string, error) { return path, os.Remove(path) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func walk(suffix string, visit func(path string) (string, error)) (names []string, err error) {
@@ -128,10 +144,28 @@ func generate(ctx context.Context, generator string, request *pluginpb.CodeGener
 		return errors.New(response.GetError())
 	}
 	for _, file := range response.File {
-		path := filepath.Join(root, filepath.FromSlash(file.GetName()))
-		if err := os.WriteFile(path, []byte(file.GetContent()), 0o644); err != nil { //nolint:gosec // source code is for everyone
+		if err := write(file.GetName(), []byte(file.GetContent())); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// describe writes a file and its imports as a FileDescriptorSet.
+func describe(file linker.File) error {
+	set := &descriptorpb.FileDescriptorSet{}
+	for _, each := range withImports(linker.Files{file}) {
+		each = proto.CloneOf(each)
+		each.SourceCodeInfo = nil // comments and line numbers, which nobody needs at run time
+		set.File = append(set.File, each)
+	}
+	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
+	if err != nil {
+		return err
+	}
+	return write(strings.TrimSuffix(file.Path(), ".proto")+".binpb", out)
+}
+
+func write(name string, content []byte) error {
+	return os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), content, 0o644) //nolint:gosec // source code is for everyone
 }
