@@ -9,6 +9,10 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
+// ErrClosed is what Send fails with when the call is closed, or its process is gone
+// and it is not known of what.
+var ErrClosed = lane.ErrClosed
+
 // Sink takes what a plugin sends for one call. Both methods are called from the
 // goroutine that reads for all calls of a stream, so they must not block.
 type Sink interface {

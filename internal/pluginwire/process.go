@@ -104,6 +104,10 @@ func (p *Process) Pid() int { return p.child.number() }
 // for it are gone and every sink has been told.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Lost is closed as soon as it is known that the process is gone, and of what: Err
+// tells. Its sinks may still be told, and Done follows.
+func (p *Process) Lost() <-chan struct{} { return p.judged }
+
 // Err is nil while the process lives, ErrStopped after Stop, and otherwise what
 // it died of.
 func (p *Process) Err() error {
