@@ -95,8 +95,13 @@ func TestOrder(t *testing.T) {
 	}
 	file := hostFile(t, fmt.Sprintf("listen: 10.0.0.1:1\nadmin: 127.0.0.1:2\nlog: {level: error}\nplugins:\n"+
 		"  slow: {path: %s, log: warn}\n  echo: {path: %s, settings: {a: b}}\n", echoBinary, echoBinary))
+	plugin := func(name, path string, log hclog.Level, settings map[string]any) config.Plugin {
+		p := config.DefaultPlugin(name, path)
+		p.Log, p.Settings = log, settings
+		return p
+	}
 	plugins := func(slow, echo hclog.Level, path string) []config.Plugin {
-		return []config.Plugin{{Name: "slow", Path: echoBinary, Log: slow}, {Name: "echo", Path: path, Log: echo, Settings: map[string]any{"a": "b"}}}
+		return []config.Plugin{plugin("slow", echoBinary, slow, nil), plugin("echo", path, echo, map[string]any{"a": "b"})}
 	}
 	tests := []struct {
 		name    string
@@ -117,7 +122,7 @@ func TestOrder(t *testing.T) {
 			[]string{"--config", file, "--listen", ":7", "--admin", "unix:///x", "--verify-tokens=false", "--plugin", other, "--plugin", "/other.exe", "--plugin-log", "trace"},
 			func(c *config.Config) {
 				c.Listen, c.Admin, c.VerifyTokens, c.Log.Level = ":7", "unix:///x", false, hclog.Error
-				c.Plugins = append(plugins(hclog.Trace, hclog.Trace, other), config.Plugin{Name: "other", Path: "/other.exe", Log: hclog.Trace})
+				c.Plugins = append(plugins(hclog.Trace, hclog.Trace, other), plugin("other", "/other.exe", hclog.Trace, nil))
 			}},
 	}
 	for _, test := range tests {

@@ -73,7 +73,7 @@ func (c *serveCmd) override(settings *config.Config) {
 		name := strings.TrimSuffix(filepath.Base(path), ".exe")
 		i := slices.IndexFunc(settings.Plugins, func(p config.Plugin) bool { return p.Name == name })
 		if i < 0 {
-			settings.Plugins = append(settings.Plugins, config.Plugin{Name: name, Path: path, Log: hclog.Info})
+			settings.Plugins = append(settings.Plugins, config.DefaultPlugin(name, path))
 			continue
 		}
 		settings.Plugins[i].Path = path

@@ -17,6 +17,9 @@ func (r *reader) check(c *Config) {
 	for _, id := range sorted(c.Agents) {
 		r.checkCalls(join("agents", id), c.Agents[id])
 	}
+	for _, p := range c.Plugins {
+		r.checkSum(p)
+	}
 	if c.VerifyTokens {
 		r.at("verify_tokens", true, "tokens cannot be checked yet: the host starts only with false here or with --verify-tokens=false")
 	}

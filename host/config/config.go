@@ -30,6 +30,8 @@ type Config struct {
 	Calls        Calls
 	Agents       map[string]Calls // that are treated otherwise, by id
 	Plugins      []Plugin         // in the order of the file
+	PluginLock   string           // the file of the sums of what runs; empty: none
+	PluginDir    string           // of the copies that run; empty: below the runtime directory
 }
 
 // Log says what is logged and how.
@@ -76,12 +78,48 @@ type Prompt struct {
 	Audio []byte // mu-law, 8 kHz
 }
 
-// Plugin is a program to run.
+// Plugin is a program to run. DefaultPlugin gives one of which nothing else is said.
 type Plugin struct {
-	Name     string
-	Path     string
-	Log      hclog.Level
-	Settings map[string]any // strings, float64, bool, nil, and slices and maps of them
+	Name         string
+	Path         string
+	SHA256       string   // that it must have, in hex; empty: any
+	Orgs         []string // that it serves; none: all
+	Sessions     int      // 0: no limit
+	Swap         SwapPolicy
+	DrainTimeout time.Duration
+	CutAfter     time.Duration // 0: never
+	CrashWait    time.Duration
+	Standby      bool
+	Breaker      Breaker
+	CanaryLimit  int // percent
+	Memory       int64
+	OpenFiles    int
+	Log          hclog.Level
+	Settings     map[string]any // strings, float64, bool, nil, and slices and maps of them
+}
+
+// SwapPolicy says what becomes of a plugin's calls when it is swapped.
+type SwapPolicy uint8
+
+// What may become of them.
+const (
+	Drain SwapPolicy = iota
+	Move
+)
+
+// Breaker says how many deaths are too many.
+type Breaker struct {
+	Starts int // in a row, before the start checks passed
+	Deaths int // in a minute
+}
+
+// DefaultPlugin is a plugin of which nothing but the program is said.
+func DefaultPlugin(name, path string) Plugin {
+	return Plugin{
+		Name: name, Path: path,
+		DrainTimeout: 10 * time.Minute, CrashWait: 3 * time.Second,
+		Breaker: Breaker{Starts: 5, Deaths: 30}, CanaryLimit: 5, Log: hclog.Info,
+	}
 }
 
 // Default is the configuration of a host that nothing is said to.

@@ -35,7 +35,11 @@ func files(t testing.TB, all map[string]string) (dir string) {
 	return dir
 }
 
-const program = "#!/bin/sh\n"
+// A program, and its SHA-256.
+const (
+	program    = "#!/bin/sh\n"
+	programSum = "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf"
+)
 
 // sound is a WAV file of 100 ms.
 func sound() string {
@@ -67,6 +71,8 @@ reflection: true
 ping: {listen: "127.0.0.1:8080", service: bots}
 limits: {sessions: 200, idle: 5m, cancel_grace: 2s, custom_return: 3m}
 unknown_calls: reject
+plugin_lock: plugins.lock
+plugin_dir: bots
 agents:
   # stands before calls, and inherits from it all the same
   other: {answers: wav, input: {terminator: none}, fallback: {prompt: none}}
@@ -83,6 +89,17 @@ plugins:
   echo:
     path: bots/echo
     log: warn
+    sha256: "A8076D3D28D21E02012B20EAF7DBF75409A6277134439025F282E368E3305ABF"
+    orgs: [org-1, "2"]
+    sessions: 50
+    swap: move
+    drain_timeout: 0s
+    cut_after: 30s
+    crash_wait: 0s
+    standby: true
+    breaker: {starts: 2, deaths: 9}
+    canary_limit: 0
+    limits: {memory: 1536MiB, open_files: 256}
     settings: {key_file: key, model: "$${x}", deep: {on: true, off: null, n: 1.5, at: 2026-01-02}}
 `
 	config, problems := Read(filepath.Join(dir, "host.yaml"), []byte(text), []string{"PORT=5005"})
@@ -108,10 +125,14 @@ plugins:
 		t.Errorf("sessions %+v\nwant %+v", got, want)
 	}
 	plugins := []Plugin{
-		{Name: "other", Path: filepath.Join(dir, "bots/other"), Log: hclog.Info},
-		{Name: "echo", Path: filepath.Join(dir, "bots/echo"), Log: hclog.Warn, Settings: map[string]any{
-			"key": "s3cret", "model": "${x}", "deep": map[string]any{"on": true, "off": nil, "n": 1.5, "at": "2026-01-02"},
-		}},
+		DefaultPlugin("other", filepath.Join(dir, "bots/other")),
+		{
+			Name: "echo", Path: filepath.Join(dir, "bots/echo"), SHA256: programSum,
+			Orgs: []string{"org-1", "2"}, Sessions: 50, Swap: Move, CutAfter: 30 * time.Second, Standby: true,
+			Breaker: Breaker{Starts: 2, Deaths: 9}, Memory: 1536 << 20, OpenFiles: 256, Log: hclog.Warn, Settings: map[string]any{
+				"key": "s3cret", "model": "${x}", "deep": map[string]any{"on": true, "off": nil, "n": 1.5, "at": "2026-01-02"},
+			},
+		},
 	}
 	if !reflect.DeepEqual(config.Plugins, plugins) {
 		t.Errorf("plugins %+v\nwant %+v", config.Plugins, plugins)
@@ -121,7 +142,7 @@ plugins:
 		Listen: "0.0.0.0:5005", Admin: "unix:///run/byova/admin.sock", Shutdown: 90 * time.Second,
 		Log: Log{Level: hclog.Debug, JSON: true}, Reflection: true, Ping: Ping{Listen: "127.0.0.1:8080", Service: "bots"},
 		Limits:  Limits{Sessions: 200, Idle: 5 * time.Minute, CancelGrace: 2 * time.Second, CustomReturn: 3 * time.Minute},
-		Unknown: Reject,
+		Unknown: Reject, PluginLock: filepath.Join(dir, "plugins.lock"), PluginDir: filepath.Join(dir, "bots"),
 	}
 	if !reflect.DeepEqual(config, rest) {
 		t.Errorf("the rest %+v\nwant %+v", config, rest)
@@ -165,7 +186,7 @@ func TestProblems(t *testing.T) {
 		{"unknown below", "calls:\n  input:\n    dtmf_lngth: 3\n", `3: calls.input.dtmf_lngth: unknown key: did you mean "dtmf_length"?`},
 		{"in the wrong section", "cert: x\n", "1: cert: unknown key here: did you mean tls.cert?"},
 		{"of calls", "endpointing: {}\n", "1: endpointing: unknown key: known here are listen, admin, shutdown_timeout, verify_tokens, log, tls, " +
-			"reflection, ping, limits, unknown_calls, calls, agents, plugins"},
+			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, calls, agents, plugins"},
 		{"far from all", "log: {quiet: true}\n", "1: log.quiet: unknown key: known here are level, json"},
 		{"twice", "listen: :1\n\nlisten: :2\n", "3: listen: the key stands twice, first in line 1: remove one"},
 		{"no value", "listen:\n", "1: listen: has no value, but one value is needed: write it behind the colon, or leave the key out"},
@@ -214,6 +235,37 @@ func TestProblems(t *testing.T) {
 		{"no program", "plugins: {bot: {path: plain}}\n", "1: plugins.bot.path: DIR/plain is not executable: make it so with chmod +x"},
 		{"no path", "plugins:\n  bot:\n    log: info\n", "2: plugins.bot: has no path: name the program to run with path"},
 		{"no name", "plugins:\n  a b: {path: bot}\n", "2: plugins.a b: is no name of a plugin: use letters, digits, - _ and ., 64 at most"},
+		{"no sum", "plugins:\n  bot:\n    path: bot\n    sha256: abc\n",
+			`4: plugins.bot.sha256: "abc" is no SHA-256: write the 64 hex digits that sha256sum prints`},
+		{"another program than the pinned", "plugins:\n  bot:\n    sha256: " + strings.Repeat("0", 64) + "\n    path: bot\n",
+			"3: plugins.bot.sha256: DIR/bot has the sum " + programSum + ": write that if it is the program that you mean, or put the right one there"},
+		{"organisations", "plugins:\n  a: {path: bot, orgs: []}\n  b: {path: bot, orgs: x}\n  c:\n    path: bot\n    orgs:\n    - ''\n    - \"a\\nb\"\n",
+			"2: plugins.a.orgs: names nobody: name the organisations, or leave the key out for all\n" +
+				`3: plugins.b.orgs: is a single value, but a list is needed: write ["ORG-ID"]` + "\n" +
+				"7: plugins.c.orgs[0]: is empty: write the id of an organisation\n" +
+				"8: plugins.c.orgs[1]: has a character that is no text: remove it"},
+		{"no policy", "plugins: {bot: {path: bot, swap: kill}}\n", `1: plugins.bot.swap: "kill" is not known: write drain or move`},
+		{"times of a plugin", "plugins:\n  bot:\n    path: bot\n    drain_timeout: -1s\n    cut_after: 10ms\n    crash_wait: 2m\n",
+			"4: plugins.bot.drain_timeout: -1s is out of range: write a duration of 0s to 24h\n" +
+				"5: plugins.bot.cut_after: 10ms is out of range: write a duration of 1s to 24h, or 0s\n" +
+				"6: plugins.bot.crash_wait: 2m is out of range: write a duration of 0s to 1m"},
+		{"numbers of a plugin", "plugins:\n  bot:\n    path: bot\n    sessions: -1\n    canary_limit: 101\n    breaker:\n      starts: 0\n      deaths: x\n",
+			"4: plugins.bot.sessions: -1 is out of range: write a number from 0 to 1000000\n" +
+				"5: plugins.bot.canary_limit: 101 is out of range: write a number from 0 to 100\n" +
+				"7: plugins.bot.breaker.starts: 0 is out of range: write a number from 1 to 1000\n" +
+				`8: plugins.bot.breaker.deaths: "x" is no whole number: write one from 1 to 100000`},
+		{"memory without a unit", "plugins: {bot: {path: bot, limits: {memory: 512}}}\n", `1: plugins.bot.limits.memory: "512" has no unit: write 512MiB or 512GiB`},
+		{"memory in another unit", "plugins: {bot: {path: bot, limits: {memory: 512MB}}}\n",
+			`1: plugins.bot.limits.memory: "512MB" is no size: write a whole number of KiB, MiB, GiB or TiB, like 512MiB`},
+		{"too little memory", "plugins: {bot: {path: bot, limits: {memory: 1MiB}}}\n",
+			"1: plugins.bot.limits.memory: 1MiB is out of range: write a size of 16MiB to 1TiB, or 0"},
+		{"too much memory", "plugins: {bot: {path: bot, limits: {memory: 9223372036854775807TiB}}}\n",
+			"1: plugins.bot.limits.memory: 9223372036854775807TiB is out of range: write a size of 16MiB to 1TiB, or 0"},
+		{"of a plugin, in the wrong section", "crash_wait: 1s\n", "1: crash_wait: unknown key here: did you mean plugins.NAME.crash_wait?"},
+		{"a lock that is a directory", "plugin_lock: .\nplugin_dir: bot\n", "1: plugin_lock: DIR is a directory: name a file\n" +
+			"2: plugin_dir: DIR/bot is a file: name a directory"},
+		{"a lock that cannot be made", "plugin_lock: no/lock\nplugin_dir: no/where\n",
+			"1: plugin_lock: DIR/no/lock: there is no directory DIR/no: make it\n2: plugin_dir: DIR/no/where: there is no directory DIR/no: make it"},
 		{"no WAV", "calls: {filler: {prompt: text.wav}}\n", "1: calls.filler.prompt: DIR/text.wav is no WAV file that can be played: "},
 		{"no variable", "listen: 127.0.0.1:${NOTHING}\n",
 			"1: listen: the environment has no variable NOTHING: set it, or write $${NOTHING} for the text itself"},
@@ -238,7 +290,7 @@ func TestProblems(t *testing.T) {
 		{"a type of one's own", "plugins: {bot: {path: bot, settings: {n: !mine x}}}\n",
 			"1: plugins.bot.settings.n: has the type !mine, which is not taken: remove it"},
 		{"a key of two lines", "\"a\\nb\": 1\n", "1: a?b: unknown key: known here are listen, admin, shutdown_timeout, verify_tokens, log, tls, " +
-			"reflection, ping, limits, unknown_calls, calls, agents, plugins"},
+			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, calls, agents, plugins"},
 		{"many at once", "listen: 1\nlog: {level: x}\nplugins:\n  bot:\n    path: none\n    settings: {a: '${NOTHING}'}\n",
 			`1: listen: "1" is no address: write host:port, like 127.0.0.1:50051` + "\n" +
 				`2: log.level: "x" is not known: write trace, debug, info, warn or error` + "\n" +
@@ -265,6 +317,20 @@ func TestNothingIsKnownOfBrokenYAML(t *testing.T) {
 	_, problems := Read("host.yaml", []byte("verify_tokens: false\nlog: {\n"), []string{"WEBEX_MEDIA_PORT=http"})
 	if got := show(problems); len(problems) != 2 || !strings.Contains(got, "host.yaml:2: no valid YAML") || !strings.Contains(got, "WEBEX_MEDIA_PORT") {
 		t.Error(got)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "16MiB": 16 << 20, "16384KiB": 16 << 20, "3 GiB": 3 << 30, "1TiB": 1 << 40} {
+		config, problems := Read("", []byte("plugins: {bot: {path: /bin/sh, limits: {memory: "+text+"}}}\nverify_tokens: false\n"), nil)
+		if got := config.Plugins[0].Memory; got != want || Broken(problems) {
+			t.Errorf("%s is %d, want %d\n%s", text, got, want, show(problems))
+		}
+	}
+	for n, want := range map[int64]any{0: 0, 16 << 20: "16MiB", 1536 << 20: "1536MiB", 1 << 40: "1TiB", 3 << 10: "3KiB"} {
+		if got := shortSize(n); got != want {
+			t.Errorf("%d is shown as %v, want %v", n, got, want)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func TestDocs(t *testing.T) {
 	want := string(head)
 	for mark, table := range map[string]string{
 		"{{fields}}": describeFields(fields, Default(), ""), "{{calls}}": describeFields(callFields, Default().Calls, "calls."),
-		"{{plugins}}": describeFields(pluginFields, Plugin{Log: Default().Log.Level}, ""), "{{variables}}": describeVariables(),
+		"{{plugins}}": describeFields(pluginFields, DefaultPlugin("", ""), ""), "{{variables}}": describeVariables(),
 	} {
 		if strings.Count(want, mark) != 1 {
 			t.Fatalf("testdata/configuration.md.tmpl must have %s once", mark)
@@ -188,7 +188,7 @@ func TestFullExample(t *testing.T) {
 	for _, f := range callFields {
 		holds("calls."+f.key, f.value(&config.Calls), f.value(&defaults.Calls))
 	}
-	plain := Plugin{Log: defaults.Log.Level}
+	plain := DefaultPlugin("", "")
 	for _, f := range pluginFields {
 		holds("plugins.echo."+f.key, f.value(&config.Plugins[0]), f.value(&plain))
 	}

@@ -56,6 +56,10 @@ var fields = []field[Config]{
 		"How long a call is kept after a custom event, for the flow to bring it back."},
 	{"unknown_calls", bind(word(named[UnknownCalls]{"resume", Resume}, named[UnknownCalls]{"reject", Reject}), func(c *Config) *UnknownCalls { return &c.Unknown }),
 		"What becomes of a call that the host has not seen begin, as after a restart: the bot goes on with it, or it is refused."},
+	{"plugin_lock", bind(path("file", checkLock), func(c *Config) *string { return &c.PluginLock }),
+		"A file that keeps the SHA-256 of each plugin's program: one that has changed is not started, and a swap writes the new sum. Unset: none."},
+	{"plugin_dir", bind(path("directory", checkDirectory), func(c *Config) *string { return &c.PluginDir }),
+		"Where the copies of the programs are kept that run. Programs must be executable there. Unset: in the runtime directory."},
 	{"calls", callsBinding{}, "How calls are treated."},
 	{"agents", agentsBinding{}, "Agents whose calls are treated otherwise."},
 	{"plugins", pluginsBinding{}, "The programs that answer calls."},
@@ -102,7 +106,7 @@ func (pluginsBinding) read(r *reader, n *yaml.Node, key string, to *Config) {
 			r.wrong(p.key, full, "is no name of a plugin: use letters, digits, - _ and ., 64 at most")
 			continue
 		}
-		plugin := Plugin{Name: name, Log: hclog.Info}
+		plugin := DefaultPlugin(name, "")
 		section(r, p.value, full, "", pluginFields, &plugin)
 		if plugin.Path == "" && !has(p.value, "path") {
 			r.wrong(p.key, full, "has no path: name the program to run with path")

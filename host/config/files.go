@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"unicode/utf8"
@@ -65,6 +66,37 @@ func checkProgram(path string) error {
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode()&0o111 == 0 && runtime.GOOS != "windows" {
 		return fmt.Errorf("%s is not executable: make it so with chmod +x", path)
+	}
+	return nil
+}
+
+// checkLock holds that a file of sums is there or can be made.
+func checkLock(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return checkParent(path)
+	}
+	return checkFile(path)
+}
+
+// checkDirectory holds that a directory is there or can be made.
+func checkDirectory(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return checkParent(path)
+	case err != nil:
+		return fmt.Errorf("%w: name a directory", pathError(path, err))
+	case !info.IsDir():
+		return fmt.Errorf("%s is a file: name a directory", path)
+	}
+	return nil
+}
+
+// checkParent holds that the directory is there in which something is to be made.
+func checkParent(path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no directory %s: make it", path, dir)
 	}
 	return nil
 }

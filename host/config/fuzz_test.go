@@ -29,6 +29,8 @@ func FuzzConfig(f *testing.F) {
 		"listen: ${A}\nadmin: unix:///x\n", "calls: {filler: {prompt: p.wav}, fallback: {prompt: none, name: '$${', metadata: {a: 1e9, b: 0x10}}}\n",
 		"agents: {1: {answers: wav}, x: {max_duration: 0s, input: {terminator: '*'}}}\n",
 		"plugins: {b: {path: bot, settings: {k_file: key, n: [1, .5, true, ~, '${A}', {x: 2026-01-01}]}}, a: {path: bot, log: error}}\n",
+		"plugin_lock: lock\nplugin_dir: .\nplugins: {a: {path: bot, sha256: '" + programSum + "', orgs: [a, '${B}'], sessions: 3, swap: move, " +
+			"drain_timeout: 0s, cut_after: 1m, crash_wait: 0s, standby: true, breaker: {starts: 1}, canary_limit: 0, limits: {memory: 512 MiB, open_files: 99}}}\n",
 		"tls: {cert: s.pem, key: s.pem, client_ca: s.pem, client_names: ['*.a', O=b]}\n",
 		"limits: {sessions: 1_0, idle: 1h}\nshutdown_timeout: 1.5m\n", "listen: !!binary aGk6MQ==\n", "log: {level: \"in\\x66o\"}\r\n",
 	} {

@@ -80,6 +80,50 @@ func duration(least, most time.Duration, zero zeroTime) kind[time.Duration] {
 	}, func(d time.Duration) any { return short(d) })
 }
 
+// units of a size, the largest first.
+var units = []struct {
+	name  string
+	bytes int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+// size is a number of bytes between two, or 0, which says without limit.
+func size(least, most int64) kind[int64] {
+	allowed := fmt.Sprintf("%v to %v, or 0", shortSize(least), shortSize(most))
+	return scalar("size, "+allowed, func(text string) (int64, error) {
+		if text == "0" {
+			return 0, nil
+		}
+		for _, u := range units {
+			digits, ok := strings.CutSuffix(text, u.name)
+			if !ok {
+				continue
+			}
+			n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+			if err != nil {
+				break
+			}
+			if n > most/u.bytes || n*u.bytes < least {
+				return 0, fmt.Errorf("%s is out of range: write a size of %s", text, allowed)
+			}
+			return n * u.bytes, nil
+		}
+		if _, err := strconv.ParseUint(text, 10, 64); err == nil {
+			return 0, fmt.Errorf("%q has no unit: write %sMiB or %sGiB", text, text, text)
+		}
+		return 0, fmt.Errorf("%q is no size: write a whole number of KiB, MiB, GiB or TiB, like 512MiB", text)
+	}, shortSize)
+}
+
+// shortSize writes a size in the largest unit that it is a multiple of.
+func shortSize(n int64) any {
+	for _, u := range units {
+		if n > 0 && n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.name
+		}
+	}
+	return int(n)
+}
+
 // zeroTime says whether a duration may be 0 although it has a least value.
 type zeroTime bool
 

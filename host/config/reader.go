@@ -43,6 +43,9 @@ func Read(file string, data []byte, environ []string) (Config, []Problem) {
 	for _, f := range callFields {
 		r.keys = append(r.keys, join("calls", f.key))
 	}
+	for _, f := range pluginFields {
+		r.keys = append(r.keys, join("plugins.NAME", f.key))
+	}
 	config := Default()
 	root, ok := r.parse(data)
 	if root != nil {

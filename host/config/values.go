@@ -129,39 +129,45 @@ func (r *reader) single(n *yaml.Node, key string) (any, bool) {
 }
 
 // names is a list of names of client certificates.
-var names = kind[[]certs.Name]{
-	name: "list of names",
-	show: func(all []certs.Name) any {
-		if len(all) == 0 {
-			return nil
-		}
-		list := make([]string, len(all))
-		for i, n := range all {
-			list[i] = string(n)
-		}
-		return list
-	},
-	read: func(r *reader, n *yaml.Node, key string) ([]certs.Name, bool) {
-		if n.Kind != yaml.SequenceNode {
-			r.wrong(n, key, "%s, but a list is needed: write [\"*.example.com\"]", describe(n))
-			return nil, false
-		}
-		if len(n.Content) == 0 {
-			r.wrong(n, key, "names nobody, and would let in all: name those who may come in, or leave the key out")
-			return nil, false
-		}
-		var all []certs.Name
-		for i, item := range n.Content {
-			text, ok := r.text(item, fmt.Sprintf("%s[%d]", key, i))
-			if !ok {
-				continue
+var names = list("list of names", `["*.example.com"]`, "names nobody, and would let in all: name those who may come in, or leave the key out", certs.Name.Validate)
+
+// list is a list of texts that pass a check. Empty says what is wrong with one of none.
+func list[V ~string](name, example, empty string, check func(V) error) kind[[]V] {
+	return kind[[]V]{
+		name: name,
+		show: func(all []V) any {
+			if len(all) == 0 {
+				return nil
 			}
-			if err := certs.Name(text).Validate(); err != nil {
-				r.wrong(item, fmt.Sprintf("%s[%d]", key, i), "%v", err)
-				continue
+			shown := make([]string, len(all))
+			for i, v := range all {
+				shown[i] = string(v)
 			}
-			all = append(all, certs.Name(text))
-		}
-		return all, true
-	},
+			return shown
+		},
+		read: func(r *reader, n *yaml.Node, key string) ([]V, bool) {
+			if n.Kind != yaml.SequenceNode {
+				r.wrong(n, key, "%s, but a list is needed: write %s", describe(n), example)
+				return nil, false
+			}
+			if len(n.Content) == 0 {
+				r.wrong(n, key, "%s", empty)
+				return nil, false
+			}
+			var all []V
+			for i, item := range n.Content {
+				at := fmt.Sprintf("%s[%d]", key, i)
+				text, ok := r.text(item, at)
+				if !ok {
+					continue
+				}
+				if err := check(V(text)); err != nil {
+					r.wrong(item, at, "%v", err)
+					continue
+				}
+				all = append(all, V(text))
+			}
+			return all, true
+		},
+	}
 }
