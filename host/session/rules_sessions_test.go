@@ -2,10 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -102,6 +104,37 @@ func (c *callAtBot) Send(e Event) error {
 	c.note(reflect.TypeOf(e.Body).Name())
 	c.react(c.sink, e)
 	return nil
+}
+
+// TestConfigure: what is configured counts for the sessions that begin from then on.
+func TestConfigure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		entry := Request{Kind: DTMF, Digits: "1"}
+		l := start(t, Config{}, nil)
+		answer := func(r result) (shapes string) {
+			for _, response := range r.responses {
+				shapes += shapeOf(response) + " "
+			}
+			return shapes
+		}
+		l.exchange("old", Request{Kind: SessionStart})
+		calls := DefaultSettings()
+		calls.Answers = WAV
+		l.sessions.Configure(Config{Log: hclog.NewNullLogger(), MaxSessions: 2, RejectUnknown: true, Calls: &calls})
+		if got := l.exchange("unknown", entry); !errors.Is(got.err, ErrNoSession) {
+			t.Errorf("an unknown call got %v", got.err)
+		}
+		l.exchange("new", Request{Kind: SessionStart})
+		if got := l.exchange("third", Request{Kind: SessionStart}); !errors.Is(got.err, ErrFull) {
+			t.Errorf("a third call got %v", got.err)
+		}
+		if got := l.exchange("old", entry); got.err != nil || answer(got) != "CHUNK(800) FINAL " {
+			t.Errorf("the call from before got %s%v", answer(got), got.err)
+		}
+		if got := l.exchange("new", entry); got.err != nil || answer(got) != "FINAL(800) " {
+			t.Errorf("the new call got %s%v", answer(got), got.err)
+		}
+	})
 }
 
 // join opens an RPC.

@@ -56,11 +56,11 @@ func (c Config) settings(agent string) Settings {
 // Sessions are the live calls. All methods may be called concurrently.
 type Sessions struct {
 	agents  Agents
-	config  Config
 	tickets tickets
 	running sync.WaitGroup
 
 	mu       sync.Mutex
+	config   Config // of the sessions that begin from now on
 	live     map[Key]*entry
 	ended    map[Key]time.Time // when it ended
 	order    []Key             // of ended, oldest first
@@ -81,6 +81,20 @@ func New(agents Agents, config Config) *Sessions {
 		agents: agents, config: config,
 		live: map[Key]*entry{}, ended: map[Key]time.Time{}, idle: make(chan struct{}),
 	}
+}
+
+// Configure makes new sessions begin with another configuration. Live ones keep
+// theirs.
+func (s *Sessions) Configure(config Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config = config
+}
+
+func (s *Sessions) configured() Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
 }
 
 // Len is the number of live sessions.
@@ -175,9 +189,10 @@ func (s *Sessions) knows(key Key) bool {
 // joins before any other can.
 func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	defer close(e.ready)
-	session := newSession(first.Key, s.config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
-	session.observer = s.config.observer()
-	limits := s.config.limits()
+	config := s.configured()
+	session := newSession(first.Key, config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	session.observer = config.observer()
+	limits := config.limits()
 	part := session.newPart(0, limits.credit)
 	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, part)
 	absent := err
@@ -192,7 +207,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	part.call = call
 	session.part = part
 	session.tracking = first.Tracking
-	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits, s.config.settings(call.Agent()))
+	session.state = newState(rand.Text(), first.Key, call.Agent(), call.Traits(), limits, config.settings(call.Agent()))
 	e.session = session
 	rpc := session.join(t, first)
 	if absent != nil {
