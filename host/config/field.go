@@ -19,6 +19,7 @@ type binding[S any] interface {
 	kind() string                                    // what it holds, for the documentation
 	read(r *reader, n *yaml.Node, key string, to *S) // notes what is wrong
 	value(of *S) any                                 // as YAML
+	equal(one, other *S) bool
 }
 
 // kind is what a field may hold: how it is read and shown.
