@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,10 @@ type Config struct {
 	config.Config
 	Version string // of the host
 	Log     hclog.Logger
+
+	Reload <-chan os.Signal              // each asks for a reload; nil: none does
+	Load   func() (config.Config, error) // reads the configuration again
+	Watch  bool                          // swap plugins whose programs change on disk
 }
 
 // Run serves until stop ends, then lets live calls end, and returns when nothing
@@ -48,6 +53,10 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 	}
 	h.warnOfAgents(stop)
 	failed := h.serve()
+	keep, cancel := context.WithCancel(stop)
+	defer h.keeping.Wait()
+	defer cancel()
+	h.keep(keep)
 	fmt.Fprintf(out, "listening on %v\n", h.door.Addr())
 	select {
 	case err := <-failed:
@@ -66,6 +75,7 @@ type host struct {
 	door    net.Listener // to Webex
 	bell    net.Listener // for the ping; nil: none
 	dir     *rundir.Dir
+	copies  *rundir.Dir  // of programs; nil: in dir
 	desk    net.Listener // to the operator
 	plugins *supervisor.Supervisor
 	metrics *metrics.Metrics
@@ -74,6 +84,8 @@ type host struct {
 	admin   *admin.Server
 	ping    *ping.Server
 	serving sync.WaitGroup
+	watcher *watcher // nil: none
+	keeping sync.WaitGroup
 }
 
 // open makes the parts. What it has opened when it returns an error, close closes.
@@ -90,18 +102,26 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.metrics = metrics.New(h.live)
+	copies := h.dir.Path
+	if h.config.PluginDir != "" {
+		if h.copies, err = rundir.MakeIn(h.config.PluginDir); err != nil {
+			return fmt.Errorf("plugin_dir: %w", err)
+		}
+		copies = h.copies.Path
+	}
 	h.plugins, err = supervisor.Start(ctx, supervisor.Config{
-		Plugins: programs(h.config.Plugins), Dir: h.dir.Path, HostVersion: h.config.Version,
+		Plugins: h.programs(h.config.Plugins), Dir: h.dir.Path, BinDir: copies,
+		LockFile: h.config.PluginLock, HostVersion: h.config.Version,
 		Log: h.log.Named("plugin"),
 	})
 	if err != nil {
 		return err
 	}
-	sessions := h.config.Sessions()
-	sessions.Observer = h.metrics
-	sessions.Log = h.log.Named("session")
-	h.calls = session.New(h.plugins, sessions)
-	return nil
+	h.calls = session.New(h.plugins, h.sessions(h.config.Config))
+	if h.config.Watch {
+		h.watcher, err = newWatcher(h.plugins, h.log.Named("watch"))
+	}
+	return err
 }
 
 // listen opens the doors, so that a host that cannot have them starts no plugin.
@@ -147,14 +167,6 @@ func (h *host) openDesk() (net.Listener, error) {
 		h.log.Info("admin API", "address", address.String())
 	}
 	return l, err
-}
-
-func programs(plugins []config.Plugin) []supervisor.Plugin {
-	all := make([]supervisor.Plugin, len(plugins))
-	for i, p := range plugins {
-		all[i] = supervisor.Plugin{Name: p.Name, Path: p.Path, Settings: p.Settings, LogLevel: p.Log}
-	}
-	return all
 }
 
 // warnOfAgents says which agents the configuration treats otherwise in vain.
@@ -203,6 +215,7 @@ func (h *host) drain(kill context.Context) {
 	if h.ping != nil {
 		h.ping.Drain()
 	}
+	h.keeping.Wait()
 	_ = h.calls.Drain(ctx) // what it did not wait for, close cuts and counts
 }
 
@@ -233,8 +246,10 @@ func (h *host) close(ctx context.Context) (err error) {
 	if h.plugins != nil {
 		h.plugins.Stop(ctx)
 	}
-	if h.dir != nil {
-		err = errors.Join(err, h.dir.Remove())
+	for _, dir := range []*rundir.Dir{h.copies, h.dir} {
+		if dir != nil {
+			err = errors.Join(err, dir.Remove())
+		}
 	}
 	return err
 }

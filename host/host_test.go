@@ -5,6 +5,7 @@ package host
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -23,45 +24,60 @@ import (
 	"github.com/byova-host/byova-host/internal/caller"
 )
 
+// echoHost runs a host with echo in this process, until end is called.
+func echoHost(t *testing.T, with func(*Config)) (addr, runtime string, end func()) {
+	t.Helper()
+	runtime, err := os.MkdirTemp("", "hf") // short, for the sockets in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(runtime) })
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	echo := filepath.Join(runtime, "echo")
+	if out, err := exec.Command("go", "build", "-o", echo, "../plugins/echo").CombinedOutput(); err != nil {
+		t.Fatalf("build echo: %v\n%s", err, out)
+	}
+	c := Config{Config: config.Default(), Log: hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn})}
+	c.Listen, c.Plugins = "127.0.0.1:0", []config.Plugin{config.DefaultPlugin("echo", echo)}
+	with(&c)
+	stop, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	lines, out := io.Pipe()
+	go func() { ended <- Run(stop, t.Context(), c, out) }()
+	line, err := bufio.NewReader(lines).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), runtime, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// call places calls, all of which must be well.
+func call(t *testing.T, addr string, calls int) error {
+	summary, err := caller.Load(t.Context(), caller.LoadOptions{Calls: calls, Call: caller.Options{
+		Addr: addr, Org: "org", Agent: "echo",
+		Steps: []caller.Step{caller.WaitAnswer(), caller.Press("12"), caller.WaitAnswer(), caller.HangUp()},
+	}})
+	if err == nil && !summary.AllOK() {
+		err = fmt.Errorf("%+v", summary)
+	}
+	return err
+}
+
 // TestFiftyCalls: all complete with a clean verdict; after them the host has as
 // many goroutines as before, the plugin has no calls, and when the host has
 // ended nothing of it is left.
 func TestFiftyCalls(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	dir, err := os.MkdirTemp("", "hf") // short, for the sockets in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	echo := filepath.Join(dir, "echo")
-	if out, err := exec.Command("go", "build", "-o", echo, "../plugins/echo").CombinedOutput(); err != nil {
-		t.Fatalf("build echo: %v\n%s", err, out)
-	}
-
-	stop, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	lines, out := io.Pipe()
-	go func() {
-		settings := config.Default()
-		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{{Name: "echo", Path: echo}}
-		ended <- Run(stop, t.Context(), Config{
-			Config: settings,
-			Log:    hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn}),
-		}, out)
-	}()
-	line, err := bufio.NewReader(lines).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr, dir, end := echoHost(t, func(*Config) {})
 	place := func(calls int) {
 		t.Helper()
-		summary, err := caller.Load(t.Context(), caller.LoadOptions{Calls: calls, Call: caller.Options{
-			Addr: strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), Org: "org", Agent: "echo",
-			Steps: []caller.Step{caller.WaitAnswer(), caller.Press("12"), caller.WaitAnswer(), caller.HangUp()},
-		}})
-		if err != nil || !summary.AllOK() {
-			t.Fatalf("%d calls: %v, %+v", calls, err, summary)
+		if err := call(t, addr, calls); err != nil {
+			t.Fatalf("%d calls: %v", calls, err)
 		}
 	}
 	desk := admin.NewClient(admin.DefaultAddress(filepath.Join(dir, "byova-host"), 1))
@@ -90,9 +106,40 @@ func TestFiftyCalls(t *testing.T) {
 			t.Fatalf("%d goroutines, before the calls %d; %d calls at the plugin", goroutines, before, calls)
 		}
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	end()
+}
+
+// TestReloadUnderCalls: calls that begin and end while the configuration changes are
+// all well.
+func TestReloadUnderCalls(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	reload, loads := make(chan os.Signal), 0
+	addr, _, end := echoHost(t, func(c *Config) {
+		settings := c.Config
+		c.Watch, c.Reload = true, reload
+		c.Load = func() (config.Config, error) {
+			loads++
+			next := settings
+			next.Limits.Idle += time.Duration(loads) * time.Second
+			next.Calls.Input.NoInput += time.Duration(loads) * time.Second
+			return next, nil
+		}
+	})
+	called := make(chan error, 1)
+	go func() { called <- call(t, addr, 20) }()
+	for calling := true; calling; {
+		select {
+		case reload <- os.Interrupt: // any
+		case err := <-called:
+			if err != nil {
+				t.Error(err)
+			}
+			calling = false
+		}
+	}
+	end()
+	if loads < 2 {
+		t.Errorf("%d reloads", loads)
 	}
 }
 
@@ -118,7 +165,7 @@ func TestDoorsInUse(t *testing.T) {
 		"no plugin":           func(c *config.Config) { c.Plugins = nil },
 	} {
 		settings := config.Default()
-		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{{Name: "none", Path: "/none"}}
+		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{config.DefaultPlugin("none", "/none")}
 		change(&settings)
 		err := Run(t.Context(), t.Context(), Config{Config: settings, Log: hclog.NewNullLogger()}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), what) {

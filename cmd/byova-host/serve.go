@@ -25,37 +25,63 @@ type serveCmd struct {
 	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
 	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). Not possible yet: start with --verify-tokens=false."`
+	Watch        bool     `help:"Swap a plugin when its binary changes on disk, and move its calls at once. For development."`
 	PluginLog    string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Level of the plugins' own logs (info): trace, debug, info, warn or error."`
 }
 
 // Run serves until the first signal, then lets live calls end; a second signal
-// ends them.
+// ends them. SIGHUP reads the configuration again.
 func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
-	settings, problems := config.Load(string(c.Config), os.Environ())
-	if config.Broken(problems) {
-		return brokenConfig(problems)
-	}
-	c.override(&settings)
-	if settings.VerifyTokens {
-		return usageError{"serve: tokens cannot be checked yet: start with --verify-tokens=false, " +
-			"and only where nobody but you can reach the port"}
-	}
-	if len(settings.Plugins) == 0 {
-		return usageError{"serve: no plugin: name one with --plugin PATH, or in a file with --config FILE"}
+	hangUp := make(chan os.Signal, 1) // one waits while another is carried out
+	signal.Notify(hangUp, syscall.SIGHUP)
+	defer signal.Stop(hangUp)
+	settings, problems, err := c.load()
+	if err != nil {
+		return err
 	}
 	log := hclog.New(&hclog.LoggerOptions{
 		Name: "byova-host", Output: os.Stderr, Level: settings.Log.Level, JSONFormat: settings.Log.JSON,
 	})
+	warnOf(problems, log)
+	log.Warn("tokens are not verified: anyone who reaches the port can place calls", "listen", settings.Listen)
+	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
+	return host.Run(stop, kill, host.Config{
+		Config: settings, Version: version(), Log: log, Watch: c.Watch, Reload: hangUp,
+		Load: func() (config.Config, error) {
+			settings, problems, err := c.load()
+			if err == nil {
+				warnOf(problems, log)
+			}
+			return settings, err
+		},
+	}, out)
+}
+
+// load reads the configuration. Problems are warnings if there is no error.
+func (c *serveCmd) load() (config.Config, []config.Problem, error) {
+	settings, problems := config.Load(string(c.Config), os.Environ())
+	if config.Broken(problems) {
+		return settings, nil, brokenConfig(problems)
+	}
+	c.override(&settings)
+	switch {
+	case settings.VerifyTokens:
+		return settings, nil, usageError{"serve: tokens cannot be checked yet: start with --verify-tokens=false, " +
+			"and only where nobody but you can reach the port"}
+	case len(settings.Plugins) == 0:
+		return settings, nil, usageError{"serve: no plugin: name one with --plugin PATH, or in a file with --config FILE"}
+	}
+	return settings, problems, nil
+}
+
+func warnOf(problems []config.Problem, log hclog.Logger) {
 	for _, p := range problems {
 		if p.Key != "verify_tokens" { // a flag says otherwise
 			log.Warn("configuration", "problem", p.String())
 		}
 	}
-	log.Warn("tokens are not verified: anyone who reaches the port can place calls", "listen", settings.Listen)
-	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
-	defer cancel()
-	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
-	return host.Run(stop, kill, host.Config{Config: settings, Version: version(), Log: log}, out)
 }
 
 // override lets the flags count before everything else.

@@ -61,7 +61,7 @@ func runInside(t *testing.T, settings session.Settings) *inside {
 	c := config.Default()
 	c.Listen, c.Calls.Settings, c.Shutdown = "127.0.0.1:0", settings, completeWithin
 	c.Limits.CancelGrace, c.Limits.Idle, c.Limits.CustomReturn = time.Second, 5*time.Second, 2*time.Second
-	c.Plugins = []config.Plugin{{Name: "echo", Path: echoBinary}, {Name: "testbot", Path: testbotBinary}}
+	c.Plugins = []config.Plugin{config.DefaultPlugin("echo", echoBinary), config.DefaultPlugin("testbot", testbotBinary)}
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Info})
 	go func() {
 		err := host.Run(ctx, t.Context(), host.Config{Config: c, Log: log}, out)

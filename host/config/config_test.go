@@ -173,7 +173,11 @@ func TestNothing(t *testing.T) {
 func TestProblems(t *testing.T) {
 	dir := files(t, map[string]string{
 		"bot": program, "plain": "text", "text.wav": "no sound", "key": "secret", "open": "secret", "empty.pem": "nothing", "empty": "\n",
+		"shared/file": "",
 	})
+	if err := os.Chmod(filepath.Join(dir, "shared"), 0o777); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(filepath.Join(dir, "open"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +268,8 @@ func TestProblems(t *testing.T) {
 		{"of a plugin, in the wrong section", "crash_wait: 1s\n", "1: crash_wait: unknown key here: did you mean plugins.NAME.crash_wait?"},
 		{"a lock that is a directory", "plugin_lock: .\nplugin_dir: bot\n", "1: plugin_lock: DIR is a directory: name a file\n" +
 			"2: plugin_dir: DIR/bot is a file: name a directory"},
+		{"a directory for all to write", "plugin_dir: shared\n",
+			"1: plugin_dir: all users of this machine can write to DIR/shared: chmod o-w it, they could put their own programs there"},
 		{"a lock that cannot be made", "plugin_lock: no/lock\nplugin_dir: no/where\n",
 			"1: plugin_lock: DIR/no/lock: there is no directory DIR/no: make it\n2: plugin_dir: DIR/no/where: there is no directory DIR/no: make it"},
 		{"no WAV", "calls: {filler: {prompt: text.wav}}\n", "1: calls.filler.prompt: DIR/text.wav is no WAV file that can be played: "},

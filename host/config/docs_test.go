@@ -57,6 +57,9 @@ func describeFields[S any](table []field[S], defaults S, path string) string {
 		}
 		var meaning strings.Builder
 		meaning.WriteString(f.doc)
+		if path == "" && needsRestart(f.key) {
+			meaning.WriteString(" Counts from the next start on.")
+		}
 		for _, v := range environment {
 			if v.key == path+f.key {
 				fmt.Fprintf(&meaning, " Variable: `%s`.", v.name)

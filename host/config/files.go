@@ -88,6 +88,8 @@ func checkDirectory(path string) error {
 		return fmt.Errorf("%w: name a directory", pathError(path, err))
 	case !info.IsDir():
 		return fmt.Errorf("%s is a file: name a directory", path)
+	case info.Mode()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 && runtime.GOOS != "windows":
+		return fmt.Errorf("all users of this machine can write to %s: chmod o-w it, they could put their own programs there", path)
 	}
 	return nil
 }

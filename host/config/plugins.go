@@ -75,7 +75,7 @@ func (r *reader) checkSum(p Plugin) {
 		return
 	}
 	key := join(join("plugins", p.Name), "sha256")
-	switch got, err := sumOf(p.Path); {
+	switch got, err := Sum(p.Path); {
 	case err != nil:
 		r.at(key, false, "%v: name a program that can be read", pathError(p.Path, err))
 	case got != p.SHA256:
@@ -83,7 +83,8 @@ func (r *reader) checkSum(p Plugin) {
 	}
 }
 
-func sumOf(path string) (string, error) {
+// Sum is the SHA-256 of a file, in hex.
+func Sum(path string) (string, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", err

@@ -53,16 +53,24 @@ func Make() (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
+	return MakeIn(base)
+}
+
+// MakeIn does the same in another directory, which it makes if it is not there.
+func MakeIn(base string) (*Dir, error) {
+	if err := os.Mkdir(base, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
 	// One at a time: a directory is not locked yet when it is made.
 	turn, err := lock(filepath.Join(base, lockName), true)
 	if err != nil {
-		return nil, fmt.Errorf("lock runtime directory: %w", err)
+		return nil, fmt.Errorf("lock directory: %w", err)
 	}
 	defer turn.Close()
 	sweep(base)
 	path, err := os.MkdirTemp(base, prefix)
 	if err != nil {
-		return nil, fmt.Errorf("make runtime directory: %w", err)
+		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	held, err := lock(filepath.Join(path, lockName), false)
 	if err != nil {

@@ -8,7 +8,17 @@ import (
 
 func TestSweepsWhatTheDeadLeft(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", shortDir(t))
-	first, err := Make()
+	sweeps(t, Make)
+	base := filepath.Join(t.TempDir(), "new")
+	sweeps(t, func() (*Dir, error) { return MakeIn(base) })
+	if info, err := os.Stat(base); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s: %v, want mode 0700", base, err)
+	}
+}
+
+func sweeps(t *testing.T, make func() (*Dir, error)) {
+	t.Helper()
+	first, err := make()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -16,7 +26,7 @@ func TestSweepsWhatTheDeadLeft(t *testing.T) {
 	if err := os.WriteFile(socket, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	second, err := Make()
+	second, err := make()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +34,7 @@ func TestSweepsWhatTheDeadLeft(t *testing.T) {
 		t.Errorf("a living process's file is gone: %v", err)
 	}
 	first.lock.Close() // as the kernel does when a process is killed
-	third, err := Make()
+	third, err := make()
 	if err != nil {
 		t.Fatal(err)
 	}
