@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/internal/audio"
@@ -82,5 +85,49 @@ func TestPythonBot(t *testing.T) {
 	checkGone(t, p)
 	if alive(bot.Pid) {
 		t.Error("the bot's process outlived its host")
+	}
+}
+
+// TestPythonOutlived: a call goes on with its count when its process is killed, and
+// when another takes over.
+func TestPythonOutlived(t *testing.T) {
+	p := servePython(t)
+	call := newPhone(t, p.addr, "python")
+	call.start()
+	call.press("5")
+	for i, how := range []string{"kill", "move", "kill"} {
+		count := strconv.Itoa(i + 1)
+		beside := newPhone(t, p.addr, "python")
+		beside.id += count
+		beside.start()
+		tone := beside.press(count).audio
+		beside.hangUp()
+		bot := onlyPlugin(t, p)
+		if how == "kill" {
+			if err := syscall.Kill(bot.Pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		} else if code, out, errs := cli(t, "plugins", "swap", bot.Name, bot.Path, "--policy", "move"); code != 0 {
+			t.Fatalf("swap: exit %d\n%s%s", code, out, errs)
+		}
+		// Behind a filler, where the start took its time.
+		if h := call.press("8"); h.err != nil || len(tone) != 200*8 || !bytes.HasSuffix(h.audio, tone) {
+			t.Errorf("after a %s: %d bytes, event %v, %v; want the tone of %s", how, len(h.audio), h.event, h.err, count)
+		}
+		awaitOther(t, p, bot.Pid)
+	}
+}
+
+// awaitOther waits until another process than this one has all of the host's calls.
+func awaitOther(t *testing.T, p *process, pid int) {
+	t.Helper()
+	for limit := time.Now().Add(10 * time.Second); alive(pid); {
+		if time.Now().After(limit) {
+			t.Fatalf("process %d has not ended", pid)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if bot := onlyPlugin(t, p); bot.Pid == pid || bot.State != "running" {
+		t.Errorf("the bot is %+v", bot)
 	}
 }
