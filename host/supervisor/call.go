@@ -167,8 +167,11 @@ func (f fromPlugin) Command(c *pluginv1.Command) { f.sink.Command(toCommand(c)) 
 
 // Lost tells the session, if it still cares.
 func (f fromPlugin) Lost(err error) {
-	f.at.died(f.process)
 	c, p := f.call, f.plugin
+	alone := f.process.Err() == nil // the process lives on without the call
+	if !alone {
+		f.at.died(f.process)
+	}
 	p.mu.Lock()
 	if c.process != f.process { // an attempt to open it that was given up
 		p.mu.Unlock()
@@ -181,8 +184,8 @@ func (f fromPlugin) Lost(err error) {
 		return
 	}
 	silent := c.cut || c.closed
-	if c.trial != nil && c.trial.blamed {
-		err = fmt.Errorf("%w: its plugin died of it again: %w", session.ErrNoResume, err)
+	if c.trial != nil && (c.trial.blamed || alone) {
+		err = fmt.Errorf("%w: it was lost in this turn again: %w", session.ErrNoResume, err)
 	}
 	p.mu.Unlock()
 	if !silent {

@@ -80,17 +80,28 @@ func (s *stream) receive() {
 	if expected {
 		return
 	}
+	theirs := errors.Is(err, io.EOF) || !isLoss(err)
 	if errors.Is(err, io.EOF) {
 		err = errors.New("the plugin ended the stream")
 	}
+	if s.single && theirs { // the process lives, and has other streams for other calls
+		s.process.retire(s)
+		s.loseCalls(fmt.Errorf("plugin %q gave its calls up: %w", s.process.config.Name, err))
+		return
+	}
 	s.process.lose(err)
 	<-s.process.judged
+	s.loseCalls(s.process.Err())
+}
+
+// loseCalls tells the calls that are left that no more comes.
+func (s *stream) loseCalls(err error) {
 	s.mu.Lock()
 	left := slices.Collect(maps.Values(s.calls))
 	clear(s.calls)
 	s.mu.Unlock()
 	for _, c := range left {
-		c.sink.Lost(s.process.Err())
+		c.sink.Lost(err)
 	}
 }
 

@@ -51,10 +51,13 @@ func TestCallsPerStream(t *testing.T) {
 	c := open(t, p, s)
 	onStream(t, s)
 	send(t, c, keys("1"))
-	<-p.Done()
-	if len(s.lost) != 1 || !strings.Contains(fmt.Sprint(p.Err()), "lost its stream and was killed: the plugin ended the stream") {
+	s.until(t, "its loss", func() bool { return len(s.lost) == 1 })
+	if !strings.Contains(fmt.Sprint(s.lost), "gave its calls up: the plugin ended the stream") || p.Err() != nil {
 		t.Errorf("a stream that ended with its calls: lost %v, process %v", s.lost, p.Err())
 	}
+	s = newSink()
+	open(t, p, s) // the process takes calls all the same
+	onStream(t, s)
 }
 
 // A host that is killed leaves no plugin behind.
