@@ -279,7 +279,7 @@ func TestWatchALink(t *testing.T) {
 	tick := time.NewTicker(2 * quiet)
 	defer tick.Stop()
 	for i := 3; i < 30; i++ {
-		if err := os.WriteFile(elsewhere, []byte(fmt.Sprint(i)), 0o755); err != nil {
+		if err := os.WriteFile(elsewhere, fmt.Append(nil, i), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -126,6 +126,10 @@ func TestReload(t *testing.T) {
 	if said := c.reload("calls: {answers: wav}\n" + echo + fmt.Sprintf(bot, 600)); !strings.Contains(said, `changed="log.level plugins.bot.settings"`) {
 		t.Errorf("other settings: %s", said)
 	}
+	quiet := len(c.log.String())
+	if _, err := s.exchange(s.digits("old", 1)); err != nil {
+		t.Error(err)
+	}
 	if second := c.plugin("bot").Pid; second == first || second == 0 {
 		t.Errorf("the process with other settings is %d, before %d", second, first)
 	}
@@ -143,6 +147,9 @@ func TestReload(t *testing.T) {
 		if _, err := s.exchange(s.event(call, sessionEnd)); err != nil {
 			t.Error(err)
 		}
+	}
+	if strings.Contains(c.log.String()[quiet:], "[DEBUG]") {
+		t.Error("the level of the log has not come back")
 	}
 	c.stop(t)
 	checkGone(t, c.process)
