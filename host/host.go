@@ -112,7 +112,8 @@ func (h *host) open(ctx context.Context) (err error) {
 	h.plugins, err = supervisor.Start(ctx, supervisor.Config{
 		Plugins: h.programs(h.config.Plugins), Dir: h.dir.Path, BinDir: copies,
 		LockFile: h.config.PluginLock, HostVersion: h.config.Version,
-		Log: h.log.Named("plugin"),
+		Log:   h.log.Named("plugin"),
+		Watch: supervisor.Watch{SwapDone: h.metrics.SwapDone, RolledBack: h.metrics.RolledBack, Crashed: h.metrics.Crashed},
 	})
 	if err != nil {
 		return err

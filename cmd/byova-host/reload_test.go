@@ -134,6 +134,9 @@ func TestReload(t *testing.T) {
 		t.Errorf("the process with other settings is %d, before %d", second, first)
 	}
 	eventually(t, 5*time.Second, "the old process ends", func() bool { return !alive(first) })
+	if text := scrape(t, c.process); !strings.Contains(text, `byova_plugin_swaps_total{outcome="done",plugin="bot"} 1`) {
+		t.Errorf("the swap is not counted in\n%s", text)
+	}
 	if said := c.reload(echo); !strings.Contains(said, `changed="calls.answers plugins.bot"`) || c.plugin("bot").Pid != 0 {
 		t.Errorf("without the plugin: %s", said)
 	}
@@ -190,6 +193,9 @@ func TestReloadRefused(t *testing.T) {
 		if _, err := s.exchange(s.event(name, sessionEnd)); err != nil {
 			t.Error(err)
 		}
+	}
+	if text := scrape(t, c.process); !strings.Contains(text, `byova_plugin_swaps_total{outcome="failed",plugin="echo"} 1`) {
+		t.Errorf("the swap that failed is not counted in\n%s", text)
 	}
 	c.stop(t)
 	checkGone(t, c.process)

@@ -33,6 +33,20 @@ func newCalls() calls {
 	}
 }
 
+// begin has what an operator wants to be warned of begin at zero: a rise is only seen
+// in a number that was there before.
+func (c calls) begin(agent string) {
+	for _, end := range turnEnds {
+		c.turns.WithLabelValues(agent, end)
+	}
+	for reason := session.EndedByCaller; reason <= session.EndedShutdown; reason++ {
+		c.ended.WithLabelValues(agent, reason.String())
+	}
+	for _, reason := range []string{"bot failed", "call too long"} { // as the flow is told
+		c.fallbacks.WithLabelValues(agent, reason)
+	}
+}
+
 // CallBegan implements session.Observer, as do the methods below.
 func (m *Metrics) CallBegan(agent string) {
 	agent = m.agent(agent)

@@ -30,7 +30,7 @@ func New(live func() []Plugin) *Metrics {
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.calls.active, m.calls.begun, m.calls.ended, m.calls.turns, m.calls.firstAudio, m.calls.fallbacks, m.calls.pause,
-		m.calls.late, m.calls.unplayed, m.calls.unheard, m.swaps, m.crashes, plugins(live))
+		m.calls.late, m.calls.unplayed, m.calls.unheard, m.swaps, m.crashes, plugins{live, m.swaps, m.crashes})
 	return m
 }
 
@@ -39,18 +39,23 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// maxAgents bounds the labels: plugins may offer agents without number.
-const maxAgents = 200
+// maxAgents bounds the labels: plugins may offer agents without number. Those beyond
+// it share one.
+const (
+	maxAgents = 200
+	others    = "(others)"
+)
 
-// agent is the label of a virtual agent. Those beyond the bound share one.
+// agent is the label of a virtual agent.
 func (m *Metrics) agent(id string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.agents[id] {
 		if len(m.agents) >= maxAgents {
-			return "(others)"
+			return others
 		}
 		m.agents[id] = true
+		m.calls.begin(valid(id))
 	}
 	return valid(id)
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -43,6 +44,11 @@ func busy() *Metrics {
 func TestNumbers(t *testing.T) {
 	server := httptest.NewServer(busy().Handler())
 	defer server.Close()
+	if first, err := http.Get(server.URL); err != nil { // after it, all plugins are known
+		t.Fatal(err)
+	} else {
+		first.Body.Close()
+	}
 	const want = `
 # HELP byova_bot_audio_unplayed_bytes_total Audio of bots that nobody heard.
 # TYPE byova_bot_audio_unplayed_bytes_total counter
@@ -61,10 +67,15 @@ byova_calls_active{agent="desk"} 1
 byova_calls_begun_total{agent="desk"} 2
 # HELP byova_calls_ended_total Calls that have ended, by what ended them.
 # TYPE byova_calls_ended_total counter
+byova_calls_ended_total{agent="desk",reason="bot"} 0
 byova_calls_ended_total{agent="desk",reason="caller"} 1
+byova_calls_ended_total{agent="desk",reason="failed"} 0
+byova_calls_ended_total{agent="desk",reason="gone"} 0
+byova_calls_ended_total{agent="desk",reason="shutdown"} 0
 # HELP byova_fallbacks_total Calls that the fallback took.
 # TYPE byova_fallbacks_total counter
 byova_fallbacks_total{agent="desk",reason="bot failed"} 1
+byova_fallbacks_total{agent="desk",reason="call too long"} 0
 # HELP byova_plugin_breaker_open 1 for a plugin that ended too often and is not started again.
 # TYPE byova_plugin_breaker_open gauge
 byova_plugin_breaker_open{plugin="echo"} 1
@@ -72,6 +83,7 @@ byova_plugin_breaker_open{plugin="menu�"} 0
 # HELP byova_plugin_crashes_total Processes of a plugin that ended unasked.
 # TYPE byova_plugin_crashes_total counter
 byova_plugin_crashes_total{plugin="echo"} 1
+byova_plugin_crashes_total{plugin="menu�"} 0
 # HELP byova_plugin_sessions Calls at a generation of a plugin.
 # TYPE byova_plugin_sessions gauge
 byova_plugin_sessions{generation="1",plugin="echo"} 3
@@ -80,8 +92,11 @@ byova_plugin_sessions{generation="2",plugin="echo"} 5
 # HELP byova_plugin_swaps_total Swaps, promotions, rollbacks and restarts: done, failed, or rolled_back for canaries given up by the host itself.
 # TYPE byova_plugin_swaps_total counter
 byova_plugin_swaps_total{outcome="done",plugin="echo"} 1
+byova_plugin_swaps_total{outcome="done",plugin="menu�"} 0
 byova_plugin_swaps_total{outcome="failed",plugin="echo"} 1
+byova_plugin_swaps_total{outcome="failed",plugin="menu�"} 0
 byova_plugin_swaps_total{outcome="rolled_back",plugin="echo"} 1
+byova_plugin_swaps_total{outcome="rolled_back",plugin="menu�"} 0
 # HELP byova_turns_total Turns that have ended, by how: answered, interrupted or failed.
 # TYPE byova_turns_total counter
 byova_turns_total{agent="desk",end="answered"} 1
@@ -148,6 +163,9 @@ func TestNames(t *testing.T) {
 	}
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	if n, err := testutil.GatherAndCount(busy().registry, "go_goroutines", "process_cpu_seconds_total"); n != 2 || err != nil {
+		t.Errorf("%d of the two numbers of runtime and process, %v", n, err)
 	}
 }
 

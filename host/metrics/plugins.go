@@ -28,7 +28,10 @@ func (m *Metrics) RolledBack(plugin string) {
 func (m *Metrics) Crashed(plugin string) { m.crashes.WithLabelValues(valid(plugin)).Inc() }
 
 // plugins is what is live when the numbers are read.
-type plugins func() []Plugin
+type plugins struct {
+	live           func() []Plugin
+	swaps, crashes *prometheus.CounterVec // of each plugin, to begin at zero
+}
 
 var (
 	sessions = prometheus.NewDesc(namespace+"_plugin_sessions", "Calls at a generation of a plugin.", []string{"plugin", "generation"}, nil)
@@ -40,7 +43,7 @@ func (p plugins) Describe(out chan<- *prometheus.Desc) { out <- sessions; out <-
 func (p plugins) Collect(out chan<- prometheus.Metric) {
 	type generation struct{ plugin, number string }
 	at, broken := map[generation]float64{}, map[string]float64{} // one number for each label, or nothing can be read
-	for _, g := range p() {
+	for _, g := range p.live() {
 		name := valid(g.Name)
 		at[generation{name, strconv.Itoa(g.Generation)}] += float64(g.Sessions)
 		if broken[name] += 0; g.Broken {
@@ -51,6 +54,10 @@ func (p plugins) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(sessions, prometheus.GaugeValue, n, g.plugin, g.number)
 	}
 	for name, open := range broken {
+		p.crashes.WithLabelValues(name)
+		for _, outcome := range []string{"done", "failed", "rolled_back"} {
+			p.swaps.WithLabelValues(name, outcome)
+		}
 		out <- prometheus.MustNewConstMetric(breaker, prometheus.GaugeValue, open, name)
 	}
 }

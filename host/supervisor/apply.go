@@ -218,6 +218,9 @@ func (r *reload) close(err error) {
 		if err != nil && c.candidate != nil {
 			c.candidate.abandon()
 		}
+		if c.swaps {
+			r.host.config.Watch.swapDone(c.plugin.name, err == nil)
+		}
 	}
 	for _, p := range r.claimed {
 		p.release()
