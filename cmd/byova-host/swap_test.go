@@ -3,10 +3,14 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,6 +77,48 @@ func TestSwap(t *testing.T) {
 	}
 	p.stop(t)
 	checkGone(t, p)
+}
+
+// TestSwapWaits for a call that cannot be moved, until somebody gives up: the one who
+// asked, or the call.
+func TestSwapWaits(t *testing.T) {
+	p := start(t, runtimeDir(t), "--plugin", testbotBinary)
+	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
+	caller := dial(t, p.addr)
+	if _, err := caller.exchange(caller.event("c1", sessionStart)); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := cli(t, "plugins", "swap", "testbot", testbotBinary); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	before := pluginsOf(t)
+
+	interrupted, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out, in := io.Pipe()
+	ended := make(chan int, 1)
+	var errs lockedBuffer
+	go func() { ended <- run(interrupted, []string{"plugins", "swap", "testbot", testbotBinary}, in, &errs) }()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "generation 1 that cannot be moved") {
+		t.Errorf("it says %q, %v", line, err)
+	}
+	interrupt()
+	if code := <-ended; code != 1 || !strings.Contains(errs.String(), `the swap of "testbot" is given up`) {
+		t.Errorf("interrupted: exit %d, %s", code, errs.String())
+	}
+	eventually(t, 10*time.Second, "all is as before", func() bool { return slices.Equal(pluginsOf(t), before) })
+
+	code, said, _ := cli(t, "plugins", "swap", "testbot", testbotBinary, "--force")
+	if code != 0 || !strings.HasSuffix(said, "takes new calls\n") {
+		t.Errorf("by force: exit %d\n%s", code, said)
+	}
+	if got, err := caller.exchange(caller.digits("c1", 1)); err != nil || len(got) == 0 || got[len(got)-1].event != outTransfer {
+		t.Errorf("the call that was in the way got %+v, %v", got, err)
+	}
+	if text := scrape(t, p); !strings.Contains(text, `byova_fallbacks_total{agent="slow-answer",reason="bot failed"} 1`) {
+		t.Errorf("the fallback is not counted in\n%s", text)
+	}
+	p.stop(t)
 }
 
 // TestCanary gives another process a part of the new calls, and all or none later.
