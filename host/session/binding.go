@@ -20,7 +20,7 @@ const (
 	// showed that it had seen them.
 	maxCut = 8
 	// maxLosses is how often in a row, with no answer between, a call may lose its
-	// process.
+	// process in a turn, or before it has taken the call.
 	maxLosses = 5
 	// Caller audio outside of a turn that a process was sent is kept for a moment,
 	// because an utterance is recognised late, and for longer while no process has
@@ -54,7 +54,7 @@ type binding struct {
 	sent    int      // how much of it this process was sent
 	newest  uint64   // the highest number that a process was sent
 	partial uint64   // the open turn, when its answer had partly left; or 0
-	losses  int      // since the last answer
+	losses  int      // since the last answer, with a part in them
 	resumed int      // how often the call came to another process
 	unheard int      // bytes of caller audio that no process could take
 

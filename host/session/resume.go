@@ -87,6 +87,7 @@ func (s *state) declined(now time.Duration, c Command) {
 // bot allows that.
 func (s *state) lost(now time.Duration, number int, err error) {
 	b := &s.bind
+	involved := s.turn != nil || !b.accepted // an idle call has no part in what its process dies of
 	switch {
 	case s.botGone || number < b.number:
 		return
@@ -96,11 +97,13 @@ func (s *state) lost(now time.Duration, number int, err error) {
 	case s.traits.Resume == ResumeNone || s.leaving != nil || errors.Is(err, ErrNoResume):
 		s.fallBack(now, botFailed, "the bot is gone: "+err.Error())
 		return
-	case b.losses >= maxLosses:
+	case involved && b.losses >= maxLosses:
 		s.fallBack(now, botFailed, fmt.Sprintf("the bot is gone for the %dth time without an answer: %v", b.losses+1, err))
 		return
 	}
-	b.losses++
+	if involved {
+		b.losses++
+	}
 	s.unbind(now, ByCrash)
 }
 

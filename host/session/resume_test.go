@@ -282,6 +282,17 @@ func TestCallsThatDoNotGoOn(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an idle call has no part in it", func(t *testing.T) {
+		c := greeted(t, keeping)
+		for range 2 * maxLosses {
+			c.die()
+			c.comeBack()
+		}
+		c.keys(2, "1")
+		if c.s.botGone || count[DTMFEntry](c) == 0 {
+			t.Errorf("given up: %s", c.s.detail)
+		}
+	})
 	t.Run("a bot that had transferred", func(t *testing.T) {
 		c := greeted(t, keeping)
 		c.command(0, 0, Leave{Event: TransferToAgent, Name: "sales"})
