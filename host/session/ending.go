@@ -19,6 +19,10 @@ const (
 	tooLong   = "call too long"
 )
 
+// departs says that the bot has ended its part for good, but for an RPC to carry the
+// end. From a custom event it may come back.
+func (s *state) departs() bool { return s.leaving != nil && s.leaving.Event != CustomOutput }
+
 // leave ends the bot's part of the call on rpc, behind what was said there.
 func (s *state) leave(now time.Duration, rpc rpcID, e ending) {
 	s.leaving = nil

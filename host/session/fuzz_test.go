@@ -103,7 +103,7 @@ func (l *laws) input(what, arg byte) input {
 	case n < 30:
 		return input{kind: lost, number: l.s.bind.number, err: errors.New("lost")}
 	case n < 31:
-		return input{kind: moveWanted, reads: func(version uint32) bool { return version <= uint32(arg%3) }}
+		return input{kind: moveWanted, number: l.s.bind.number - int(arg>>7), reads: func(version uint32) bool { return version <= uint32(arg%3) }}
 	case n < 32 && l.reopening && arg > 250:
 		l.reopening = false
 		return input{kind: reopened, number: l.s.bind.number, err: ErrAgentUnavailable}

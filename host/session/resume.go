@@ -13,11 +13,17 @@ func tooLongState(bytes int) string {
 	return fmt.Sprintf("a state of %d bytes: at most %d are kept", bytes, MaxState)
 }
 
-// moveWanted takes note that the call should go to the process that takes over.
-func (s *state) moveWanted(reads func(version uint32) bool) {
-	if s.traits.Movable || s.traits.OwnEndpointing && s.traits.Resume != ResumeNone {
+// moveWanted takes note that the call should go to the process that takes over, if
+// it is asked of the process that has the call or is about to.
+func (s *state) moveWanted(number int, reads func(version uint32) bool) {
+	if number == s.bind.number {
 		s.bind.wanted = reads
 	}
+}
+
+// movable says that the process may give the call back while it lives.
+func (s *state) movable() bool {
+	return s.traits.Movable || s.traits.OwnEndpointing && s.traits.Resume != ResumeNone
 }
 
 // suspend asks the process to give the call back, if a move is wanted and the call
@@ -25,7 +31,7 @@ func (s *state) moveWanted(reads func(version uint32) bool) {
 // best.
 func (s *state) suspend(now time.Duration) {
 	b := &s.bind
-	if b.wanted == nil || b.bond != bound || !b.accepted || s.phase == unborn || s.botGone || s.leaving != nil {
+	if b.wanted == nil || b.bond != bound || !b.accepted || !s.movable() || s.phase == unborn || s.botGone || s.leaving != nil {
 		return
 	}
 	if !s.traits.OwnEndpointing && !s.betweenTurns() {
@@ -54,7 +60,7 @@ func (s *state) suspended(now time.Duration, c Command, body Suspended) {
 	case s.bind.bond != suspending:
 		s.refuse(now, c, "suspended", "nobody asked for it")
 		return
-	case s.leaving != nil: // the bot's part is over anyway
+	case s.departs(): // the bot's part is over anyway
 		s.due.suspend = never
 		return
 	case len(body.State.Data) > MaxState:
@@ -94,7 +100,7 @@ func (s *state) lost(now time.Duration, number int, err error) {
 	case b.bond == unbound: // the next one is gone before the session had it
 		b.stillborn = err
 		return
-	case s.traits.Resume == ResumeNone || s.leaving != nil || errors.Is(err, ErrNoResume):
+	case s.traits.Resume == ResumeNone || s.departs() || errors.Is(err, ErrNoResume):
 		s.fallBack(now, botFailed, "the bot is gone: "+err.Error())
 		return
 	case involved && b.losses >= maxLosses:
@@ -110,13 +116,13 @@ func (s *state) lost(now time.Duration, number int, err error) {
 // unbind takes the call from its process and asks for another.
 func (s *state) unbind(now time.Duration, cause ResumeCause) {
 	b := &s.bind
-	if cause == ByTakeover {
+	if cause == ByTakeover || !b.accepted { // it may live
 		s.tell(now, Ended{Reason: EndedMoved})
 	}
 	if b.bond == bound {
 		b.since = now
 	}
-	b.bond, b.cause, b.stillborn = unbound, cause, nil
+	b.bond, b.cause, b.stillborn, b.wanted = unbound, cause, nil, nil
 	b.number++
 	b.before = b.prompts
 	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
@@ -327,13 +333,12 @@ func (s *state) accept(now time.Duration) {
 func (s *state) expireBinding(now time.Duration) {
 	if s.due.suspend <= now {
 		s.due.suspend = never
-		if s.leaving == nil {
+		if !s.departs() {
 			s.unbind(now, ByTakeover) // with what was saved last
 		}
 	}
 	if s.due.accept <= now {
 		s.due.accept = never
-		s.tell(now, Ended{Reason: EndedMoved})
 		s.lost(now, s.bind.number, errNotAccepted)
 	}
 	if s.due.goOn <= now {

@@ -30,7 +30,9 @@ func (c *call) bindTo(traits Traits) {
 	c.step(input{kind: reopened, number: c.s.bind.number, part: &part{traits: traits}})
 }
 
-func (c *call) move() { c.step(input{kind: moveWanted, reads: func(v uint32) bool { return v <= 1 }}) }
+func (c *call) move() {
+	c.step(input{kind: moveWanted, number: c.s.bind.number, reads: func(v uint32) bool { return v <= 1 }})
+}
 
 func (c *call) save(turn uint64, text string) {
 	c.command(turn, 0, SaveState{State{Data: []byte(text), Version: 1}})
@@ -280,6 +282,9 @@ func TestCallsThatDoNotGoOn(t *testing.T) {
 			if !c.over || c.s.detail != test.reason {
 				t.Errorf("over %t because %q, want %q", c.over, c.s.detail, test.reason)
 			}
+			if count[Ended](c) > 1 {
+				t.Errorf("told %d times that its part is over", count[Ended](c))
+			}
 		})
 	}
 	t.Run("an idle call has no part in it", func(t *testing.T) {
@@ -400,6 +405,26 @@ func TestMove(t *testing.T) {
 			t.Error("moved again")
 		}
 	})
+	t.Run("dies before it is asked", func(t *testing.T) {
+		c := greeted(t, keeping)
+		turn := c.keys(2, "1")
+		c.move()
+		c.die()
+		c.comeBack() // at the process that takes over
+		c.command(turn, 0, Done{})
+		if count[Suspend](c) > 0 {
+			t.Error("moved again")
+		}
+	})
+	t.Run("asked of a process that it has left", func(t *testing.T) {
+		c := greeted(t, keeping)
+		c.die()
+		c.comeBack()
+		c.step(input{kind: moveWanted, reads: func(uint32) bool { return true }})
+		if count[Suspend](c) > 0 {
+			t.Error("moved")
+		}
+	})
 	t.Run("unread state, or a bot that stays", func(t *testing.T) {
 		c := greeted(t, keeping)
 		c.command(0, 0, SaveState{State{[]byte("x"), 2}})
@@ -461,6 +486,31 @@ func TestMove(t *testing.T) {
 			t.Errorf("%d ms were told and %d counted as lost", ms, c.s.bind.unheard/8)
 		}
 	})
+}
+
+// A custom event that no RPC can carry yet does not end the bot's part.
+func TestCustomEventGoesOn(t *testing.T) {
+	for how, leaves := range map[string]func(c *call){
+		"suspended": func(c *call) { c.command(0, 0, Suspended{}) },
+		"too late":  func(c *call) { c.wait(suspendWait) },
+		"lost":      (*call).die,
+	} {
+		t.Run(how, func(t *testing.T) {
+			c := greeted(t, keeping)
+			c.move()
+			c.command(0, 0, Leave{Event: CustomOutput, Name: "look up"})
+			leaves(c)
+			c.comeBack()
+			c.listen(2)
+			if last := c.wantFinal(2); last.Name != "look up" {
+				t.Errorf("the flow was told %+v", last)
+			}
+			c.open(3, Request{Kind: CustomInput, Name: "found"})
+			if event[CustomEvent](c).Name != "found" {
+				t.Errorf("the bot was told %+v", c.events)
+			}
+		})
+	}
 }
 
 // A change of format is told with the start, and what was heard before it is not.

@@ -20,7 +20,7 @@ type input struct {
 	stamp   uint64                    // opened
 	request *Request                  // requested
 	command Command                   // commanded
-	number  int                       // commanded, lost, reopened: of the process
+	number  int                       // commanded, lost, moveWanted, reopened: of the process
 	prompt  uint64                    // left, dropped: whose audio
 	bytes   int                       // left, dropped: audio
 	cost    int                       // left, dropped: credit
@@ -256,7 +256,7 @@ func (s *state) step(now time.Duration, in input) []action {
 	case lost:
 		s.lost(now, in.number, in.err)
 	case moveWanted:
-		s.moveWanted(in.reads)
+		s.moveWanted(in.number, in.reads)
 	case reopened:
 		s.reopened(now, in)
 	case stopped:
