@@ -188,6 +188,9 @@ func (s *state) saveState(now time.Duration, c Command, save SaveState) {
 	case t != nil && t.id == c.Turn:
 		t.saved = &save.State
 	default:
+		if t != nil && t.saved != nil {
+			t.saved = &save.State // newer
+		}
 		s.saved = save.State
 		s.bind.forget(min(c.Turn, s.closed())) // it has seen that turn, and all before
 	}

@@ -95,6 +95,8 @@ func TestCommit(t *testing.T) {
 				InFlight: 5, Sent: 100 * time.Millisecond, Left: 100 * time.Millisecond}},
 		{"it was answered", func(c *call) { c.save(2, "in 2"); c.command(2, 0, Done{}) },
 			"Started", Resumed{Attempt: 1, State: State{[]byte("in 2"), 1}, Prompts: 1}},
+		{"it was saved in the turn and then outside of it", func(c *call) { c.save(2, "in 2"); c.save(0, "aside"); c.command(2, 0, Done{}) },
+			"Started", Resumed{Attempt: 1, State: State{[]byte("aside"), 1}, Prompts: 1}},
 		{"it was saved outside of the turn", func(c *call) { c.save(0, "aside") },
 			"Started turnstarted2 dtmfentry inputended", Resumed{Attempt: 2, State: State{[]byte("aside"), 1}}},
 		{"the input mode was set", func(c *call) { c.command(2, 0, SetInput{Terminator: "5"}) },
