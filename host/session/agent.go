@@ -30,7 +30,8 @@ type AgentInfo struct {
 type Sink interface {
 	Command(Command)
 	// Lost says that the agent's process is gone; no command follows. An error
-	// that wraps ErrNoResume says that the call must not go to another one.
+	// that wraps ErrNoResume says that the call must not go to another one, and one
+	// that wraps ErrOtherCall that it has no part in what the process died of.
 	Lost(error)
 	// Move asks that the call go to the process that takes over, as soon as it is
 	// between two turns; reads tells which versions of state that process reads.
@@ -61,8 +62,8 @@ type AgentCall interface {
 // Resumption says what a call brings to the process that it is resumed at.
 type Resumption struct {
 	State State
-	// Suspect is how often the turn that is open was tried when its process died;
-	// 0 when none is, or its input was not complete.
+	// Suspect is how often the call may have been what its process died of; 0 when
+	// that is not likely.
 	Suspect int
 }
 
@@ -111,6 +112,7 @@ const (
 var (
 	ErrUnknownAgent     = errors.New("unknown virtual agent")
 	ErrAgentUnavailable = errors.New("virtual agent unavailable")
+	ErrOtherCall        = errors.New("another call is to blame")
 	ErrNoResume         = errors.New("the call cannot go on in another process")
 	ErrAgentChanged     = errors.New("virtual agent changed within a conversation")
 	ErrBadRequest       = errors.New("bad request")

@@ -22,6 +22,10 @@ const (
 	// maxLosses is how often in a row, with no answer between, a call may lose its
 	// process in a turn, or before it has taken the call.
 	maxLosses = 5
+	// A process that dies within suddenly of being told of a call may have died of
+	// that. The second time in a row the call is under suspicion.
+	suddenly  = 100 * time.Millisecond
+	maxSudden = 1
 	// Caller audio outside of a turn that a process was sent is kept for a moment,
 	// because an utterance is recognised late, and for longer while no process has
 	// the call.
@@ -50,13 +54,15 @@ type binding struct {
 
 	wanted func(version uint32) bool // a move, to a process that reads these versions; or nil
 
-	log     []logged // what the next process is to be told, in order
-	sent    int      // how much of it this process was sent
-	newest  uint64   // the highest number that a process was sent
-	partial uint64   // the open turn, when its answer had partly left; or 0
-	losses  int      // since the last answer, with a part in them
-	resumed int      // how often the call came to another process
-	unheard int      // bytes of caller audio that no process could take
+	log     []logged      // what the next process is to be told, in order
+	sent    int           // how much of it this process was sent
+	newest  uint64        // the highest number that a process was sent
+	partial uint64        // the open turn, when its answer had partly left; or 0
+	losses  int           // since the last answer, with a part in them
+	came    time.Duration // when this process was told of the call
+	sudden  int           // how often in a row one died as soon as it was
+	resumed int           // how often the call came to another process
+	unheard int           // bytes of caller audio that no process could take
 
 	prompts uint64 // the highest number of a prompt
 	before  uint64 // prompts up to it are of earlier processes

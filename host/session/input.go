@@ -76,7 +76,7 @@ func (s *state) born(now time.Duration, q *Request) {
 		VendorConfig: q.VendorConfig, Additional: q.Additional, Parameters: q.Parameters, Language: q.Language,
 		Format: s.speech.format, Credit: s.limits.credit, Resumed: resumed,
 	}
-	s.introduced = s.bind.bond != unbound
+	s.introduced, s.bind.came = s.bind.bond != unbound, now
 	s.tell(now, s.started)
 }
 

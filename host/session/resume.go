@@ -75,7 +75,7 @@ func (s *state) suspended(now time.Duration, c Command, body Suspended) {
 	}
 	b.log = slices.Delete(b.log, 0, b.sent)
 	b.sent = 0
-	s.unbind(now, ByTakeover)
+	s.unbind(now, ByTakeover, false)
 }
 
 // declined leaves the call where it is.
@@ -93,7 +93,8 @@ func (s *state) declined(now time.Duration, c Command) {
 // bot allows that.
 func (s *state) lost(now time.Duration, number int, err error) {
 	b := &s.bind
-	involved := s.turn != nil || !b.accepted // an idle call has no part in what its process dies of
+	suspicious := !errors.Is(err, ErrOtherCall)
+	involved := suspicious && (s.turn != nil || !b.accepted) // an idle call has no part in what its process dies of
 	switch {
 	case s.botGone || number < b.number:
 		return
@@ -110,11 +111,12 @@ func (s *state) lost(now time.Duration, number int, err error) {
 	if involved {
 		b.losses++
 	}
-	s.unbind(now, ByCrash)
+	s.unbind(now, ByCrash, suspicious)
 }
 
-// unbind takes the call from its process and asks for another.
-func (s *state) unbind(now time.Duration, cause ResumeCause) {
+// unbind takes the call from its process and asks for another. Suspicious says that
+// the call may be what the process died of.
+func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	b := &s.bind
 	if cause == ByTakeover || !b.accepted { // it may live
 		s.tell(now, Ended{Reason: EndedMoved})
@@ -126,16 +128,33 @@ func (s *state) unbind(now time.Duration, cause ResumeCause) {
 	b.number++
 	b.before = b.prompts
 	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
-	suspect := s.commit(now)
+	suspect := max(s.commit(now, suspicious), s.suspected(now, suspicious))
 	s.endPrompts()
 	b.sent = 0 // the next one was sent nothing
 	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect}})
 }
 
+// suspected says whether the call may be what its processes die of, whatever its
+// turn is: they die as soon as they have it.
+func (s *state) suspected(now time.Duration, died bool) (suspect int) {
+	b := &s.bind
+	switch {
+	case !died: // or of something else
+	case s.introduced && now-b.came <= suddenly:
+		b.sudden++
+	default:
+		b.sudden = 0
+	}
+	if b.sudden > maxSudden {
+		return 1
+	}
+	return 0
+}
+
 // commit settles what becomes of the open turn. If something of its answer had
 // left, that is kept, with what was saved in it. Otherwise what was saved is
 // forgotten and the turn comes again.
-func (s *state) commit(now time.Duration) (suspect int) {
+func (s *state) commit(now time.Duration, suspicious bool) (suspect int) {
 	b, t := &s.bind, s.turn
 	b.partial = 0
 	if t == nil {
@@ -159,10 +178,9 @@ func (s *state) commit(now time.Duration) (suspect int) {
 		return 0 // it cannot have harmed the process
 	}
 	t.attempt++
-	if t.inputOpen {
-		return 0
+	if suspicious && (!t.inputOpen || t.attempt > 2) { // many a caller is speaking when a process dies
+		t.tries++
 	}
-	t.tries++
 	return t.tries
 }
 
@@ -218,13 +236,14 @@ func (s *state) reopened(now time.Duration, in input) {
 	switch {
 	case s.introduced:
 		s.due.accept = now + acceptWait
+		b.came = now
 		s.introduce(now)
 	case s.phase != unborn:
-		s.introduced = true
+		s.introduced, b.came = true, now
 		s.act(action{kind: tell, event: Event{Seq: 1, Body: s.started}})
 	}
 	s.flushLog()
-	if s.turn == nil || s.turn.tries == 0 { // meanwhile
+	if b.sudden <= maxSudden && (s.turn == nil || s.turn.tries == 0) { // meanwhile
 		s.act(action{kind: settled})
 	}
 	s.act(action{kind: resumed, pause: now - b.since, cause: b.cause})
@@ -334,7 +353,7 @@ func (s *state) expireBinding(now time.Duration) {
 	if s.due.suspend <= now {
 		s.due.suspend = never
 		if !s.departs() {
-			s.unbind(now, ByTakeover) // with what was saved last
+			s.unbind(now, ByTakeover, false) // with what was saved last
 		}
 	}
 	if s.due.accept <= now {

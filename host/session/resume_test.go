@@ -515,6 +515,58 @@ func TestCustomEventGoesOn(t *testing.T) {
 	}
 }
 
+// Which calls the next process is to be wary of.
+func TestSuspects(t *testing.T) {
+	innocent := func(c *call) { c.step(input{kind: lost, number: c.s.bind.number, err: ErrOtherCall}) }
+	later := func(c *call) { c.wait(time.Second) }
+	tests := []struct {
+		name string
+		do   func(c *call) // up to the first death; the others come at once
+		dies func(c *call)
+		want []int
+	}{
+		{"an entry is to be answered", func(c *call) { c.keys(2, "1"); later(c) }, (*call).die, []int{1, 2, 3}},
+		{"another call is to blame", func(c *call) { c.keys(2, "1"); later(c) }, innocent, []int{0, 0, 0}},
+		{"the caller speaks", func(c *call) { c.listen(2); c.hears(2, append(quiet(300), voice(300)...)) }, (*call).die, []int{0, 1, 2}},
+		{"nothing is going on", func(c *call) { c.listen(2); later(c) }, (*call).die, []int{0, 0, 1, 1}},
+		{"nothing, and another is to blame", func(c *call) { c.listen(2); later(c) }, innocent, []int{0, 0, 0, 0}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := greetedWith(t, keeping, func(s *Settings) { s.FillerAfter = 0 })
+			test.do(c)
+			var got []int
+			for range test.want {
+				test.dies(c)
+				got = append(got, c.reopened[len(c.reopened)-1].Suspect)
+				c.comeBack()
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("suspected %v, want %v", got, test.want)
+			}
+		})
+	}
+	t.Run("a call that kills at its start", func(t *testing.T) {
+		c := newCall(t, keeping)
+		c.open(1, Request{Kind: SessionStart})
+		c.die()
+		c.bindTo(keeping)
+		c.die()
+		if got := c.reopened[1].Suspect; got != 1 || c.settled != 1 {
+			t.Errorf("suspected %d, out of danger %d times", got, c.settled)
+		}
+		c.bindTo(keeping)
+		if c.settled != 1 {
+			t.Error("out of danger at once")
+		}
+		later(c)
+		c.die()
+		if c.s.bind.sudden != 0 {
+			t.Error("still suspected, though its process has lived with it")
+		}
+	})
+}
+
 // A change of format is told with the start, and what was heard before it is not.
 func TestResumeInAnotherFormat(t *testing.T) {
 	c := greeted(t, Traits{Resume: ResumeSaved, Audio: AllAudio})

@@ -120,7 +120,7 @@ type turn struct {
 	limit     time.Duration // the input must be complete by then, and later the answer
 
 	attempt int           // 1, and more when it comes again
-	tries   int           // how often its process died with the input complete
+	tries   int           // how often its process died, but for the first time with the input open
 	begun   bool          // something of the answer is on its way to the caller
 	ended   time.Duration // when its input was complete
 	waited  time.Duration // from then to the answer; negative while there is none

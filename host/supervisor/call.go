@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/byova-host/byova-host/host/session"
 	"github.com/byova-host/byova-host/internal/pluginwire"
@@ -27,6 +28,7 @@ type call struct {
 	early   error  // lost while it was being opened
 	trial   *trial // nil for a call that nothing is held against
 	spoiled bool   // the session has crashed or got the fallback: counted once
+	cleared bool   // another call is to blame for the end of its process
 	cut     bool   // it has got the fallback
 	closed  bool
 }
@@ -184,13 +186,22 @@ func (f fromPlugin) Lost(err error) {
 		return
 	}
 	silent := c.cut || c.closed
-	if c.trial != nil && (c.trial.blamed || alone) {
+	switch {
+	case c.trial.blames(alone):
 		err = fmt.Errorf("%w: it was lost in this turn again: %w", session.ErrNoResume, err)
+	case c.cleared:
+		err = fmt.Errorf("%w: %w", session.ErrOtherCall, err)
 	}
 	p.mu.Unlock()
 	if !silent {
 		c.sink.Lost(err)
 	}
+}
+
+// blames says whether the loss of the call is its own fault; alone, if its process
+// lives on.
+func (t *trial) blames(alone bool) bool {
+	return t != nil && (t.blamed || alone && time.Now().Before(t.until))
 }
 
 // noResume is the end of the bot's part in a call.

@@ -160,6 +160,7 @@ func TestBreakerOpensAndIsReset(t *testing.T) {
 	if _, err := h.try("a"); !errors.Is(err, session.ErrAgentUnavailable) || !strings.Contains(err.Error(), "reset") {
 		t.Errorf("a new call: %v", err)
 	}
+	h.await("it is told", func() bool { return len(opened) > 0 })
 	if len(opened) != 1 || h.log.count("ended too often") != 1 {
 		t.Errorf("the breaker opened %d times", len(opened))
 	}
@@ -223,6 +224,9 @@ func TestPoison(t *testing.T) {
 		if c.fallback != nil {
 			t.Errorf("call %d: %v", i, c.fallback)
 		}
+	}
+	if idle := others[0]; !errors.Is(idle.lost[len(idle.lost)-1], session.ErrOtherCall) {
+		t.Errorf("an idle call lost %v", idle.lost)
 	}
 	h.awaitState("running")
 	h.until("p", "all are back", func(p *plugin) bool { return len(p.current.calls) >= 5 })

@@ -211,6 +211,7 @@ func (g *generation) died(process *pluginwire.Process) {
 	for c := range g.calls {
 		if c.process == process && c.wire != nil {
 			c.spoil()
+			c.cleared = blamed
 		}
 	}
 	open, calls := g.breaker.open, len(g.calls)

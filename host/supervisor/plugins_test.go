@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 		b.serve()
 		return
 	}
+	if len(os.Args) == 2 && os.Args[1] == "poison" {
+		servePoison()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
