@@ -70,7 +70,8 @@ var plugins = map[string]func(){
 	"plugin-leaky-kin":  func() { kin("plugin-leaks-soon"); serve() },
 	"plugin-files":      files,
 	"plugin-deaf":       func() { serveConfigured(func(context.Context, plugin.Settings) error { forever(); return nil }) },
-	"plugin-limited":    limited,
+	"plugin-limited":    func() { limited(goplugin.DefaultGRPCServer) },
+	"plugin-narrow":     func() { limited(narrow) },
 	"plugin-duplex":     func() { plugin.Serve(plugin.CallFunc(duplex)) },
 	"plugin-trial":      trial,
 	"plugin-mute":       mute,
@@ -172,11 +173,16 @@ func (s *limitedServer) Attach(rpc grpc.BidiStreamingServer[pluginv1.EventBatch,
 	}
 }
 
-func limited() {
+func limited(server func([]grpc.ServerOption) *grpc.Server) {
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: wire.Handshake(), VersionedPlugins: wire.Plugins(&limitedServer{}),
-		GRPCServer: goplugin.DefaultGRPCServer,
+		HandshakeConfig: wire.Handshake(), VersionedPlugins: wire.Plugins(&limitedServer{}), GRPCServer: server,
 	})
+}
+
+// narrow is a server that has no more than six streams, of which go-plugin takes two
+// and the host one.
+func narrow(options []grpc.ServerOption) *grpc.Server {
+	return goplugin.DefaultGRPCServer(append(options, grpc.MaxConcurrentStreams(6)))
 }
 
 // host is a host that the test kills. It says its plugin's number.

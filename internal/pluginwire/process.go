@@ -144,23 +144,36 @@ func (p *Process) Open(sink Sink) (*Call, error) {
 
 // openAlone opens a stream for a call.
 func (p *Process) openAlone(number uint64, sink Sink, most int) (*Call, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.judged: // also keeps a stream from being added while all are waited for
-		return nil, p.goneLocked()
-	default:
+	if !p.hold() {
+		return nil, p.gone()
 	}
+	defer p.streams.Done()
 	s, err := p.openStream(true)
 	if err != nil {
 		return nil, fmt.Errorf("open a call at plugin %q: %w", p.config.Name, err)
 	}
 	c := s.open(number, sink, most)
 	if c == nil {
-		return nil, p.goneLocked() // it broke at once
+		return nil, p.gone() // it broke at once
 	}
-	p.more = append(p.more, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.hasEnded() {
+		p.more = append(p.more, s)
+	}
 	return c, nil
+}
+
+// hold keeps those who wait for all streams waiting for one that is being opened.
+// False means that the process is gone.
+func (p *Process) hold() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return false
+	}
+	p.streams.Add(1)
+	return true
 }
 
 func (p *Process) gone() error {

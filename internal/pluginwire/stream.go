@@ -1,12 +1,14 @@
 package pluginwire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -20,6 +22,7 @@ import (
 type stream struct {
 	process *Process
 	rpc     grpc.BidiStreamingClient[pluginv1.EventBatch, pluginv1.CommandBatch]
+	cancel  context.CancelFunc
 	sender  *lane.Sender[*pluginv1.Event]
 	control *lane.Lane[*pluginv1.Event] // call 0
 	single  bool                        // ends with its last call
@@ -29,14 +32,26 @@ type stream struct {
 	ended bool // takes no more calls
 }
 
+// attachWait is how long a stream waits for the end of another, where the plugin's
+// server does not allow for one more.
+const attachWait = time.Second
+
+var errNoStream = fmt.Errorf("its server allowed no further stream for %v: have it allow more, or put more calls on each", attachWait)
+
 // openStream attaches. The stream's goroutines are waited for by the process.
 func (p *Process) openStream(single bool) (*stream, error) {
-	rpc, err := p.rpc.Attach(p.ctx)
+	ctx, cancel := context.WithCancel(p.ctx)
+	late := time.AfterFunc(attachWait, cancel)
+	rpc, err := p.rpc.Attach(ctx)
+	if !late.Stop() {
+		return nil, errNoStream
+	}
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("attach: %w", err)
 	}
 	s := &stream{
-		process: p, rpc: rpc, single: single,
+		process: p, rpc: rpc, cancel: cancel, single: single,
 		sender: lane.NewSender[*pluginv1.Event](), calls: map[uint64]*Call{},
 	}
 	s.control = s.sender.Open(wire.Events(audio.Telephone))
@@ -62,6 +77,7 @@ func (s *stream) send() {
 // receive hands commands to their calls until the stream has been read to its
 // end, and only then tells the calls that are left.
 func (s *stream) receive() {
+	defer s.cancel()
 	var err error
 	for {
 		var batch *pluginv1.CommandBatch
@@ -148,4 +164,10 @@ func (s *stream) forget(c *Call) {
 		s.process.retire(s)
 		s.sender.Close()
 	}
+}
+
+func (s *stream) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }

@@ -94,3 +94,39 @@ func TestPluginDiesWithItsHost(t *testing.T) {
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// A server may allow fewer streams than there are calls. Who waits for one holds up
+// nobody else, and does not wait for ever.
+func TestNoMoreStreams(t *testing.T) {
+	l := newLauncher(t)
+	p := l.start(t, "narrow")
+	var calls []*pluginwire.Call
+	for range 6 { // on three streams
+		calls = append(calls, open(t, p, newSink()))
+	}
+	opened := make(chan error)
+	try := func() {
+		_, err := p.Open(newSink())
+		opened <- err
+	}
+	go try()
+	for waiting := true; waiting; {
+		select {
+		case err := <-opened:
+			if err == nil || !strings.Contains(err.Error(), "allowed no further stream") {
+				t.Errorf("one call too many: %v", err)
+			}
+			waiting = false
+		case <-time.After(10 * time.Millisecond):
+			if err := p.Err(); err != nil { // it can be asked
+				t.Fatal(err)
+			}
+		}
+	}
+	go try()
+	calls[0].Close()
+	calls[1].Close()
+	if err := <-opened; err != nil {
+		t.Errorf("with room for one more: %v", err)
+	}
+}
