@@ -47,7 +47,7 @@ func (c *call) Send(e session.Event) error {
 		e.Body = b
 	}
 	err := c.wire.Send(toEvent(e))
-	if errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil {
+	if err == nil || errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil {
 		return nil
 	}
 	return err

@@ -317,3 +317,24 @@ func TestResumeEnds(t *testing.T) {
 		t.Errorf("%d calls are left", got)
 	}
 }
+
+// The calls of a canary that does not come back go to the program that it was to
+// replace.
+func TestCanaryThatDoesNotComeBack(t *testing.T) {
+	h := newHost(t)
+	p := h.plugin(h.bot("1"))
+	p.CrashWait = 300 * time.Millisecond
+	h.start(h.config(p))
+	hangs := filepath.Join(t.TempDir(), "hangs")
+	b := h.bot("2")
+	b.HangsIf = hangs
+	h.swap(b.file(t, "p"), SwapOptions{Canary: 50})
+	calls := []*caller{h.begin(), h.begin()}
+	calls[0].hears("v1")
+	calls[1].hears("v2")
+	if err := os.WriteFile(hangs, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.kill(2)
+	calls[1].hears(`v1 resumed ""/0`)
+}

@@ -113,18 +113,20 @@ func (p *plugin) deal(agent string) bool {
 }
 
 // home is where a session is resumed that leaves c: at the current generation, if
-// that takes it, or at its own. Late means that it has waited for long enough. Call
-// it under the lock.
+// that takes it, or at its own; that of a canary's at its own, or at the current one.
+// Late means that it has waited for long enough. Call it under the lock.
 func (p *plugin) home(c *call, state session.State, late bool) *generation {
-	own, current := c.at, p.current
-	switch {
-	case p.removed, own == p.canary, !current.takes(c, state):
-		return own
-	case (late || current.breaker.open) && current.process == nil && own.process != nil:
-		return own
-	default:
-		return current
+	first, second := p.current, c.at
+	if p.removed || !p.current.takes(c, state) {
+		return c.at
 	}
+	if c.at == p.canary {
+		first, second = second, first
+	}
+	if (late || first.breaker.open) && first.process == nil && second.process != nil {
+		return second
+	}
+	return first
 }
 
 // placing says where a call goes.
