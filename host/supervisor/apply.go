@@ -145,9 +145,13 @@ func (r *reload) commit() error {
 	}
 	locked := map[string]lockedPlugin{}
 	for _, c := range r.wanted {
-		if c.candidate != nil {
-			locked[c.plugin.name] = c.candidate.locked()
+		if c.candidate == nil {
+			continue
 		}
+		if err := c.candidate.process.Err(); err != nil {
+			return fmt.Errorf("the new process of plugin %q ended again: %w", c.plugin.name, err)
+		}
+		locked[c.plugin.name] = c.candidate.locked()
 	}
 	if err := s.lock.write(locked); err != nil {
 		return err

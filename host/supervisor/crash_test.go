@@ -338,3 +338,30 @@ func TestCanaryThatDoesNotComeBack(t *testing.T) {
 	h.kill(2)
 	calls[1].hears(`v1 resumed ""/0`)
 }
+
+// A process that ends while a reload waits for something else fails it.
+func TestReloadLosesAProcess(t *testing.T) {
+	h := newHost(t)
+	b := h.bot("1")
+	b.Fixed = true
+	p := h.plugin(b)
+	h.start(h.config(p))
+	c := h.begin()
+	c.hears("v1")
+	h.swap(b.file(t, "p"), SwapOptions{})
+	p.Settings = map[string]any{"voice": "low"}
+	q := h.bot("1")
+	q.Agents = []string{"q"}
+	applied := make(chan error)
+	go func() { applied <- h.Apply(t.Context(), []Plugin{p, {Name: "q", Path: q.file(t, "q")}}) }()
+	h.await("it waits", func() bool { return h.log.count("reload is waiting for 1 calls") == 1 })
+	if err := syscall.Kill(h.started()[3], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.await("it is seen", func() bool { return h.log.count("plugin lost") == 1 })
+	c.hangUp(session.EndedByCaller)
+	if err := <-applied; err == nil || !strings.Contains(err.Error(), `the new process of plugin "q" ended`) {
+		t.Errorf("reloaded: %v", err)
+	}
+	h.wantStates("p 2 running 0 100")
+}
