@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo conformance stress test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo conformance stress test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -15,6 +15,10 @@ build:
 ## demo: a spoken call against echo; leaves recordings/demo.wav
 demo: build
 	./examples/demo.sh
+
+## swap-demo: calls that stay up while echo is swapped, killed and rolled back
+swap-demo: build
+	./examples/swap-demo.sh
 
 ## conformance: all call scripts against echo, with the report of a rule each
 conformance: build

@@ -39,6 +39,7 @@ var allowed = []struct {
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
+	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
