@@ -24,7 +24,12 @@ import (
 // The programs under test, built once.
 var hostBinary, echoBinary, testbotBinary string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) {
+	if runBot() {
+		return
+	}
+	os.Exit(buildAndRun(m))
+}
 
 func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "bh")
@@ -33,13 +38,11 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	for _, build := range [][]string{
+	for _, what := range [][]string{
 		{"-o", dir, ".", "../../plugins/echo"},
 		append(raced(), "-o", dir, "../../internal/testbot"), // it is put under stress
 	} {
-		command := exec.Command("go", append([]string{"build"}, build...)...)
-		command.Stderr = os.Stderr
-		if err := command.Run(); err != nil {
+		if err := build(what); err != nil {
 			fmt.Fprintln(os.Stderr, "build the programs under test:", err)
 			return 1
 		}
@@ -47,6 +50,12 @@ func buildAndRun(m *testing.M) int {
 	hostBinary, echoBinary = filepath.Join(dir, "byova-host"), filepath.Join(dir, "echo")
 	testbotBinary = filepath.Join(dir, "testbot")
 	return m.Run()
+}
+
+func build(what []string) error {
+	command := exec.Command("go", append([]string{"build"}, what...)...)
+	command.Stderr = os.Stderr
+	return command.Run()
 }
 
 // raced is the flag of the race detector, if this test has it.

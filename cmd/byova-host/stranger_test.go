@@ -253,18 +253,23 @@ func TestStranger(t *testing.T) {
 	p.stop(t)
 }
 
-// checkTones holds that audio is those keys, 120 ms each and 80 ms apart.
+// checkTones holds that audio is those keys.
 func checkTones(t *testing.T, data []byte, keys string) {
 	t.Helper()
+	if got := keysIn(data); got != keys {
+		t.Errorf("%d bytes of tones read %q, want %q", len(data), got, keys)
+	}
+}
+
+// keysIn reads the keys in audio, 120 ms each and 80 ms apart.
+func keysIn(data []byte) string {
 	rows, columns := []float64{697, 770, 852, 941}, []float64{1209, 1336, 1477, 1633}
 	layout := []string{"123A", "456B", "789C", "*0#D"}
-	var got strings.Builder
+	var keys strings.Builder
 	for start := 0; start+960 <= len(data); start += 1600 {
-		got.WriteString(string(layout[loudest(data[start:start+960], rows)][loudest(data[start:start+960], columns)]))
+		keys.WriteString(string(layout[loudest(data[start:start+960], rows)][loudest(data[start:start+960], columns)]))
 	}
-	if got.String() != keys {
-		t.Errorf("%d bytes of tones read %q, want %q", len(data), got.String(), keys)
-	}
+	return keys.String()
 }
 
 // loudest tells which frequency is strongest in mu-law audio.

@@ -53,15 +53,24 @@ type inside struct {
 // runInside starts a host in this process with echo and the test bot.
 func runInside(t *testing.T, settings session.Settings) *inside {
 	t.Helper()
+	return runConfigured(t, func(c *config.Config) {
+		c.Calls.Settings, c.Shutdown = settings, completeWithin
+		c.Limits.CancelGrace, c.Limits.Idle, c.Limits.CustomReturn = time.Second, 5*time.Second, 2*time.Second
+		c.Plugins = []config.Plugin{config.DefaultPlugin("echo", echoBinary), config.DefaultPlugin("testbot", testbotBinary)}
+	})
+}
+
+// runConfigured starts a host in this process.
+func runConfigured(t *testing.T, configure func(*config.Config)) *inside {
+	t.Helper()
 	dir := runtimeDir(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	h := &inside{base: filepath.Join(dir, "byova-host"), log: &lockedBuffer{}, stop: cancel, ended: make(chan error, 1)}
 	lines, out := io.Pipe()
 	c := config.Default()
-	c.Listen, c.Calls.Settings, c.Shutdown = "127.0.0.1:0", settings, completeWithin
-	c.Limits.CancelGrace, c.Limits.Idle, c.Limits.CustomReturn = time.Second, 5*time.Second, 2*time.Second
-	c.Plugins = []config.Plugin{config.DefaultPlugin("echo", echoBinary), config.DefaultPlugin("testbot", testbotBinary)}
+	c.Listen = "127.0.0.1:0"
+	configure(&c)
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Info})
 	go func() {
 		err := host.Run(ctx, t.Context(), host.Config{Config: c, Log: log}, out)
