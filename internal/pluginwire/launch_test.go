@@ -143,6 +143,23 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
+// It may also be before the process is started: that one does not go on then.
+func TestCallerGivesUpBeforeTheStart(t *testing.T) {
+	l := newLauncher(t)
+	why := errors.New("the host stops")
+	for range 5 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		began := time.Now()
+		if _, err := pluginwire.Launch(ctx, l.config("silent")); !errors.Is(err, why) {
+			t.Errorf("Launch = %v, want %v", err, why)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Fatalf("it took %v", took)
+		}
+	}
+}
+
 func TestPluginGetsFewVariables(t *testing.T) {
 	l := newLauncher(t)
 	t.Setenv("WEBEX_CLIENT_SECRET", "hush")

@@ -44,6 +44,7 @@ type child struct {
 
 	mu      sync.Mutex
 	process *os.Process
+	doomed  bool // it was killed, perhaps before it was started
 	reaped  bool // its number may belong to somebody else
 }
 
@@ -88,7 +89,9 @@ func (c *child) own(ctx context.Context, pipes *pipes, stderr io.Closer, started
 		return
 	}
 	c.mu.Lock()
-	c.process = cmd.Process
+	if c.process = cmd.Process; c.doomed {
+		killGroup(c.process)
+	}
 	c.mu.Unlock()
 	_ = c.limits.files(cmd.Process.Pid) // it is set again, and looked at, after the handshake
 
@@ -152,10 +155,11 @@ func (c *child) abandon() {
 }
 
 // kill ends the process and all its children at once. It may be called at any
-// time and more than once.
+// time and more than once: a process that is not started yet ends when it is.
 func (c *child) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.doomed = true
 	if c.process != nil && !c.reaped {
 		killGroup(c.process)
 	}
