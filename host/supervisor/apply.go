@@ -156,64 +156,61 @@ func (r *reload) commit() error {
 	if err := s.lock.write(locked); err != nil {
 		return err
 	}
-	for _, done := range r.change() {
-		done.discard()
+	for _, finish := range r.change() {
+		finish()
 	}
 	return nil
 }
 
-// change is the part of commit that cannot fail. It returns the generations whose
-// copies are no longer needed.
-func (r *reload) change() (done []*generation) {
+// change is the part of commit that cannot fail. It returns what may take its time.
+func (r *reload) change() (finish []func()) {
 	s := r.host
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plugins = nil
 	for _, c := range r.wanted {
 		s.plugins = append(s.plugins, c.plugin)
-		if g := c.plugin.change(c); g != nil {
-			done = append(done, g)
-		}
+		finish = append(finish, c.plugin.change(c))
 	}
 	for _, p := range r.removed {
 		s.leaving = append(slices.Clone(s.leaving), p)
-		p.remove()
+		finish = append(finish, p.remove())
 	}
-	return done
+	return finish
 }
 
-func (p *plugin) change(c change) (done *generation) {
+func (p *plugin) change(c change) (finish func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spec = c.spec
 	p.notify()
 	g := c.candidate
 	if g == nil {
-		return nil
+		return func() {}
 	}
 	p.candidate = nil
 	g.live(g.process)
 	if c.isNew {
 		p.current = g
 		p.notify()
-		return nil
+		return func() {}
 	}
-	g.swappedFrom(p.current, g.process.Pid(), len(p.current.calls), p.spec.Swap)
 	return p.promote(g, p.spec.Swap)
 }
 
 // remove lets the plugin's calls go on to their end and takes no more.
-func (p *plugin) remove() {
+func (p *plugin) remove() (finish func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.removed = true
-	p.log.Info("plugin removed", "sessions", p.used)
+	sessions := p.used
 	for _, g := range []*generation{p.canary, p.current} {
 		if g != nil {
 			g.dismiss(Drain, true)
 		}
 	}
 	p.notify()
+	return func() { p.log.Info("plugin removed", "sessions", sessions) }
 }
 
 // close ends the reload; on an error nothing is left of what it launched.
@@ -268,11 +265,11 @@ func (s *Supervisor) collisions(candidate *generation) error {
 	s.mu.Lock()
 	plugins := s.plugins
 	s.mu.Unlock()
-	all := []offer{{candidate.of.configured(), candidate.agents}}
+	var all []offer
 	for _, p := range plugins {
 		all = append(all, p.offers()...)
 	}
-	return collide(all)
+	return collide(append(all, offer{candidate.of.configured(), candidate.agents}))
 }
 
 func (p *plugin) configured() Plugin {

@@ -47,8 +47,8 @@ func (c *call) Send(e session.Event) error {
 		e.Body = b
 	}
 	err := c.wire.Send(toEvent(e))
-	if err == nil || errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil {
-		return nil
+	if gone := err != nil && (errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil); gone {
+		err = nil
 	}
 	return err
 }
@@ -84,13 +84,13 @@ func (c *call) Close(reason session.EndReason) {
 		c.spoil()
 	}
 	if c.seat {
-		c.seat = false
 		p.used--
 	}
 	c.leave()
+	say := p.judge(c.at)
 	p.mu.Unlock()
 	c.wire.Close()
-	p.judge(c.at)
+	say()
 }
 
 // leave takes the call off its generation. Call it under the plugin's lock.

@@ -214,7 +214,7 @@ func (g *generation) died(process *pluginwire.Process) {
 			c.cleared = blamed
 		}
 	}
-	open, calls := g.breaker.open, len(g.calls)
+	open, calls, say := g.breaker.open, len(g.calls), p.judge(g)
 	p.mu.Unlock()
 	p.host.config.Watch.crashed(p.name)
 	switch {
@@ -225,7 +225,7 @@ func (g *generation) died(process *pluginwire.Process) {
 	default:
 		g.log.Warn("plugin ended, another process is started", "pid", process.Pid(), "sessions", calls, "error", err)
 	}
-	p.judge(g)
+	say()
 }
 
 // failed is told of a start that did not pass its checks.
@@ -236,6 +236,7 @@ func (g *generation) failed(err error) {
 	g.breaker.failed(p.spec.Breaker, g.process == nil)
 	open, again := g.breaker.open && !was, g.breaker.wait()
 	g.err = err
+	say := p.judge(g)
 	p.notify()
 	p.mu.Unlock()
 	if open {
@@ -243,7 +244,7 @@ func (g *generation) failed(err error) {
 	} else {
 		g.log.Warn("plugin did not start", "again_in", again.Round(time.Millisecond), "error", err)
 	}
-	p.judge(g)
+	say()
 }
 
 // broken says that the breaker has opened.
@@ -275,8 +276,9 @@ func (g *generation) drain() {
 	if cut == 0 || !pause(g.ctx, nil, cut) {
 		return
 	}
-	for g.cut("its time with the old process is over"); pause(g.ctx, nil, time.Second); {
+	for g.ctx.Err() == nil { // one may just have been on its way here
 		g.cut("its time with the old process is over")
+		pause(g.ctx, nil, time.Second)
 	}
 }
 

@@ -244,16 +244,15 @@ func (g *generation) problem() error {
 	}
 }
 
-// judge rolls a canary back that has shown to be worse.
-func (p *plugin) judge(g *generation) {
-	p.mu.Lock()
-	worse := p.canary == g && !p.removed && (g.breaker.open || g.sessions >= leastSessions && g.bad*100 > p.spec.CanaryLimit*g.sessions)
-	if worse {
-		p.withdraw()
-	}
+// judge rolls a canary back that has shown to be worse, before any of its calls is
+// refused. Call it under the lock; what it returns says so, and is called without.
+func (p *plugin) judge(g *generation) (say func()) {
 	sessions, bad, limit := g.sessions, g.bad, p.spec.CanaryLimit
-	p.mu.Unlock()
-	if worse {
+	if p.canary != g || p.removed || !g.breaker.open && (sessions < leastSessions || bad*100 <= limit*sessions) {
+		return func() {}
+	}
+	p.withdraw()
+	return func() {
 		g.log.Warn("canary is rolled back by itself: too many of its calls crashed or got the fallback", "sessions", sessions, "bad", bad, "limit_percent", limit)
 		p.host.config.Watch.rolledBack(p.name)
 	}
@@ -276,17 +275,21 @@ func (g *generation) dismiss(policy Policy, unhurt bool) {
 	g.check()
 }
 
-// promote lets a generation take all new sessions. It returns the copy of a program
-// that is no longer needed, if any. Call it under the lock.
-func (p *plugin) promote(g *generation, policy Policy) (done *generation) {
-	old := p.current
-	if done = p.previous; done != nil && !done.ended {
-		done = nil
-	}
+// promote lets a generation take all new sessions. Call it under the lock; what it
+// returns may take its time, and is called without.
+func (p *plugin) promote(g *generation, policy Policy) (finish func()) {
+	old, outdated, pid, sessions := p.current, p.previous, g.status().Pid, len(p.current.calls)
+	discard := outdated != nil && outdated.ended // its own goroutine does it otherwise
 	p.current, p.canary, p.old, p.previous = g, nil, old, old
 	old.dismiss(policy, false)
 	p.notify()
-	return done
+	return func() {
+		g.log.Info("plugin swapped", "pid", pid, "version", g.about.GetVersion(), "sha256", g.file.SHA256,
+			"from_generation", old.number, "sessions", sessions, "policy", policy.String())
+		if discard {
+			outdated.discard()
+		}
+	}
 }
 
 // list asks which agents an organisation may use. While there is no process, those

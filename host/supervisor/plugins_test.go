@@ -75,7 +75,7 @@ func (b bot) write(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexec '%s' bot '%s'\n", os.Args[0], what)
+	script := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 exec '%s' bot '%s'\n", os.Args[0], what)
 	_ = os.Remove(path)
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)

@@ -76,6 +76,10 @@ func TestBreaker(t *testing.T) {
 					t.Errorf("failure %d waits %v, want %v", i+1, got, want)
 				}
 			}
+			if b.died(Breaker{Starts: 99, Deaths: 99}); b.wait() != 0 {
+				t.Errorf("a death after a standby's failures waits %v", b.wait())
+			}
+			b.failed(Breaker{Starts: 99, Deaths: 99}, true)
 			time.Sleep(5 * time.Second)
 			if b.wait() != 0 {
 				t.Error("it waits for longer than it said")

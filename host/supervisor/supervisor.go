@@ -105,6 +105,7 @@ func Start(ctx context.Context, config Config) (*Supervisor, error) {
 // Stop ends all plugins and what is under way, and returns when nothing is left of
 // them. When ctx ends it no longer asks politely.
 func (s *Supervisor) Stop(ctx context.Context) {
+	defer s.hurry()
 	defer context.AfterFunc(ctx, s.hurry)()
 	s.mu.Lock()
 	s.cancel()

@@ -175,7 +175,6 @@ func (p *plugin) replace(ctx context.Context, spec Plugin, from program, o SwapO
 	if err != nil {
 		return nil, err
 	}
-	g.percent = o.Canary
 	err = p.host.collisions(g)
 	if err == nil {
 		err = p.clear(ctx, g, o)
@@ -257,6 +256,7 @@ func (p *plugin) newGeneration(spec Plugin, file checked.File) *generation {
 	g.hurried, g.hurry = context.WithCancel(g.ctx)
 	p.mu.Lock()
 	p.candidate = g
+	p.notify()
 	p.mu.Unlock()
 	return g
 }
@@ -361,30 +361,31 @@ func (p *plugin) commit(g *generation, o SwapOptions) error {
 		}
 	}
 	p.mu.Lock()
-	policy, from := p.spec.Swap, p.current
-	if o.Policy != nil {
-		policy = *o.Policy
-	}
-	pid, sessions := g.process.Pid(), len(from.calls)
 	p.candidate = nil
 	g.live(g.process)
-	var done *generation
-	if o.Canary > 0 {
-		p.canary, p.dealt = g, 0
-		p.notify()
-	} else {
-		done = p.promote(g, policy)
+	var finish func()
+	switch {
+	case o.Canary > 0:
+		finish = p.beginCanary(g, o.Canary)
+	case o.Policy != nil:
+		finish = p.promote(g, *o.Policy)
+	default:
+		finish = p.promote(g, p.spec.Swap)
 	}
 	p.mu.Unlock()
-	if done != nil {
-		done.discard()
-	}
-	if o.Canary > 0 {
-		g.log.Info("canary begins", "pid", pid, "percent", o.Canary, "version", g.about.GetVersion(), "sha256", g.file.SHA256)
-	} else {
-		g.swappedFrom(from, pid, sessions, policy)
-	}
+	finish()
 	return nil
+}
+
+// beginCanary gives a generation its share of new sessions. Call it under the lock,
+// and what it returns without.
+func (p *plugin) beginCanary(g *generation, percent int) (say func()) {
+	p.canary, p.dealt, g.percent = g, 0, percent
+	p.notify()
+	pid := g.process.Pid()
+	return func() {
+		g.log.Info("canary begins", "pid", pid, "percent", percent, "version", g.about.GetVersion(), "sha256", g.file.SHA256)
+	}
 }
 
 // promoteCanary lets the canary take all new sessions.
@@ -396,28 +397,15 @@ func (p *plugin) promoteCanary(g *generation) error {
 		return err
 	}
 	p.mu.Lock()
-	from, policy, pid := p.current, p.spec.Swap, 0
-	if p.canary != g {
+	if current := p.current; p.canary != g {
 		p.mu.Unlock()
 		return errors.Join(fmt.Errorf("promote plugin %q: its canary was rolled back by itself just now", p.name),
-			s.lock.write(map[string]lockedPlugin{p.name: from.locked()}))
+			s.lock.write(map[string]lockedPlugin{p.name: current.locked()}))
 	}
-	if g.process != nil {
-		pid = g.process.Pid()
-	}
-	sessions := len(from.calls)
-	done := p.promote(g, policy)
+	finish := p.promote(g, p.spec.Swap)
 	p.mu.Unlock()
-	if done != nil {
-		done.discard()
-	}
-	g.swappedFrom(from, pid, sessions, policy)
+	finish()
 	return nil
-}
-
-func (g *generation) swappedFrom(from *generation, pid, sessions int, policy Policy) {
-	g.log.Info("plugin swapped", "pid", pid, "version", g.about.GetVersion(), "sha256", g.file.SHA256,
-		"from_generation", from.number, "sessions", sessions, "policy", policy.String())
 }
 
 func (g *generation) locked() lockedPlugin { return lockedPlugin{g.spec.Path, g.file.SHA256} }
