@@ -209,14 +209,14 @@ func (h *host) serve() <-chan error {
 
 // drain lets live calls end; new ones are refused.
 func (h *host) drain(kill context.Context) {
-	h.log.Info("shutting down", "sessions", h.calls.Len(), "limit", h.config.Shutdown)
-	ctx, cancel := context.WithTimeout(kill, h.config.Shutdown)
-	defer cancel()
 	h.rpc.Drain()
 	if h.ping != nil {
 		h.ping.Drain()
 	}
-	h.keeping.Wait()
+	h.keeping.Wait() // a reload that was under way may have changed the limit
+	h.log.Info("shutting down", "sessions", h.calls.Len(), "limit", h.config.Shutdown)
+	ctx, cancel := context.WithTimeout(kill, h.config.Shutdown)
+	defer cancel()
 	_ = h.calls.Drain(ctx) // what it did not wait for, close cuts and counts
 }
 
