@@ -62,9 +62,12 @@ type AgentCall interface {
 // Resumption says what a call brings to the process that it is resumed at.
 type Resumption struct {
 	State State
-	// Suspect is how often the call may have been what its process died of; 0 when
-	// that is not likely.
+	// Suspect is how often the turn that is open was tried when its process died;
+	// 0 when none is.
 	Suspect int
+	// Sudden says that more than one process in a row died as soon as it was told of
+	// the call.
+	Sudden bool
 }
 
 // State is what an agent saved of a call. The zero one is none.

@@ -22,10 +22,8 @@ const (
 	// maxLosses is how often in a row, with no answer between, a call may lose its
 	// process in a turn, or before it has taken the call.
 	maxLosses = 5
-	// A process that dies within suddenly of being told of a call may have died of
-	// that. The second time in a row the call is under suspicion.
-	suddenly  = 100 * time.Millisecond
-	maxSudden = 1
+	// suddenly is how soon a process dies that may have died of being told of a call.
+	suddenly = 100 * time.Millisecond
 	// Caller audio outside of a turn that a process was sent is kept for a moment,
 	// because an utterance is recognised late, and for longer while no process has
 	// the call.

@@ -128,27 +128,17 @@ func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	b.number++
 	b.before = b.prompts
 	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
-	suspect := max(s.commit(now, suspicious), s.suspected(now, suspicious))
-	s.endPrompts()
-	b.sent = 0 // the next one was sent nothing
-	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect}})
-}
-
-// suspected says whether the call may be what its processes die of, whatever its
-// turn is: they die as soon as they have it.
-func (s *state) suspected(now time.Duration, died bool) (suspect int) {
-	b := &s.bind
+	suspect := s.commit(now, suspicious)
 	switch {
-	case !died: // or of something else
+	case !suspicious:
 	case s.introduced && now-b.came <= suddenly:
 		b.sudden++
 	default:
 		b.sudden = 0
 	}
-	if b.sudden > maxSudden {
-		return 1
-	}
-	return 0
+	s.endPrompts()
+	b.sent = 0 // the next one was sent nothing
+	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect, Sudden: b.sudden > 1}})
 }
 
 // commit settles what becomes of the open turn. If something of its answer had
@@ -243,7 +233,7 @@ func (s *state) reopened(now time.Duration, in input) {
 		s.act(action{kind: tell, event: Event{Seq: 1, Body: s.started}})
 	}
 	s.flushLog()
-	if b.sudden <= maxSudden && (s.turn == nil || s.turn.tries == 0) { // meanwhile
+	if b.sudden <= 1 && (s.turn == nil || s.turn.tries == 0) { // meanwhile
 		s.act(action{kind: settled})
 	}
 	s.act(action{kind: resumed, pause: now - b.since, cause: b.cause})

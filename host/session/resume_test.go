@@ -519,16 +519,17 @@ func TestCustomEventGoesOn(t *testing.T) {
 func TestSuspects(t *testing.T) {
 	innocent := func(c *call) { c.step(input{kind: lost, number: c.s.bind.number, err: ErrOtherCall}) }
 	later := func(c *call) { c.wait(time.Second) }
+	const sudden = 10
 	tests := []struct {
 		name string
 		do   func(c *call) // up to the first death; the others come at once
 		dies func(c *call)
 		want []int
 	}{
-		{"an entry is to be answered", func(c *call) { c.keys(2, "1"); later(c) }, (*call).die, []int{1, 2, 3}},
+		{"an entry is to be answered", func(c *call) { c.keys(2, "1"); later(c) }, (*call).die, []int{1, 2, sudden + 3}},
 		{"another call is to blame", func(c *call) { c.keys(2, "1"); later(c) }, innocent, []int{0, 0, 0}},
-		{"the caller speaks", func(c *call) { c.listen(2); c.hears(2, append(quiet(300), voice(300)...)) }, (*call).die, []int{0, 1, 2}},
-		{"nothing is going on", func(c *call) { c.listen(2); later(c) }, (*call).die, []int{0, 0, 1, 1}},
+		{"the caller speaks", func(c *call) { c.listen(2); c.hears(2, append(quiet(300), voice(300)...)) }, (*call).die, []int{0, 1, sudden + 2}},
+		{"nothing is going on", func(c *call) { c.listen(2); later(c) }, (*call).die, []int{0, 0, sudden, sudden}},
 		{"nothing, and another is to blame", func(c *call) { c.listen(2); later(c) }, innocent, []int{0, 0, 0, 0}},
 	}
 	for _, test := range tests {
@@ -538,7 +539,11 @@ func TestSuspects(t *testing.T) {
 			var got []int
 			for range test.want {
 				test.dies(c)
-				got = append(got, c.reopened[len(c.reopened)-1].Suspect)
+				r := c.reopened[len(c.reopened)-1]
+				got = append(got, r.Suspect)
+				if r.Sudden {
+					got[len(got)-1] += sudden
+				}
 				c.comeBack()
 			}
 			if !slices.Equal(got, test.want) {
@@ -552,17 +557,20 @@ func TestSuspects(t *testing.T) {
 		c.die()
 		c.bindTo(keeping)
 		c.die()
-		if got := c.reopened[1].Suspect; got != 1 || c.settled != 1 {
-			t.Errorf("suspected %d, out of danger %d times", got, c.settled)
+		if got := c.reopened[1]; !got.Sudden || c.settled != 1 {
+			t.Errorf("comes back with %+v, out of danger %d times", got, c.settled)
 		}
 		c.bindTo(keeping)
 		if c.settled != 1 {
 			t.Error("out of danger at once")
 		}
-		later(c)
+		c.halfClose(1)
+		if c.settled != 2 {
+			t.Error("its turn does not end the suspicion")
+		}
 		c.die()
-		if c.s.bind.sudden != 0 {
-			t.Error("still suspected, though its process has lived with it")
+		if got := c.reopened[2]; got.Sudden || got.Suspect != 1 {
+			t.Errorf("comes back with %+v", got)
 		}
 	})
 }

@@ -15,6 +15,10 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 	if cause != ByStart || s.turn != nil { // what a bot says while it is introduced is its greeting
 		s.interrupt(now, rpc)
 	}
+	if s.bind.sudden > 1 && s.bind.bond == bound {
+		s.act(action{kind: settled})
+	}
+	s.bind.sudden = 0 // what the process dies of now is the turn
 	s.turns++
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true, attempt: 1, wished: s.wished, waited: -1}
 	s.keying = false

@@ -46,6 +46,9 @@ func (c *call) Send(e session.Event) error {
 		b.Resumed = &without
 		e.Body = b
 	}
+	if _, audio := e.Body.(session.CallerAudio); !audio {
+		c.plugin.trials.told(c)
+	}
 	err := c.wire.Send(toEvent(e))
 	if gone := err != nil && (errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil); gone {
 		err = nil
@@ -131,7 +134,7 @@ func (c *call) resume(ctx context.Context, r session.Resumption, sink session.Si
 		return nil, noResume(fmt.Sprintf("its turn was open at %d deaths of plugin %q", r.Suspect, c.plugin.name))
 	}
 	next := &call{plugin: c.plugin, agent: c.agent, sink: sink}
-	err := c.plugin.place(ctx, next, placing{from: c, suspect: r.Suspect, state: r.State, at: func(late bool) (*generation, error) {
+	err := c.plugin.place(ctx, next, placing{from: c, suspect: r.Suspect, sudden: r.Sudden, state: r.State, at: func(late bool) (*generation, error) {
 		if c.closed || c.cut {
 			return nil, noResume("it has ended here")
 		}

@@ -159,6 +159,7 @@ func (g *generation) back(process *pluginwire.Process, after time.Duration) {
 	g.of.mu.Lock()
 	g.process = process
 	g.restarts++
+	g.of.trials.back()
 	restarts := g.restarts
 	g.of.notify()
 	g.of.mu.Unlock()

@@ -131,11 +131,15 @@ func (p *plugin) home(c *call, state session.State, late bool) *generation {
 
 // placing says where a call goes.
 type placing struct {
-	from    *call         // the session's call so far; nil for a new session
-	state   session.State // of the session
-	suspect int
+	from    *call                                // the session's call so far; nil for a new session
+	state   session.State                        // of the session
+	suspect int                                  // how often its turn was tried
+	sudden  bool                                 // processes have died as soon as they had it
 	at      func(late bool) (*generation, error) // called under the lock
 }
+
+// wary says that the call may be what its process died of.
+func (how placing) wary() bool { return how.suspect > 0 || how.sudden }
 
 // place opens a call at a generation as soon as that has a process, and a suspect
 // as soon as it is its turn. It waits for a process as long as the plugin's patience
@@ -155,7 +159,7 @@ func (p *plugin) place(ctx context.Context, c *call, how placing) error {
 		}
 		changed, wait := p.changed, left
 		if g.process != nil {
-			if taken := p.trials.wait(); how.suspect > 0 && taken > 0 {
+			if taken := p.trials.wait(); how.wary() && taken > 0 {
 				wait, since = taken, time.Now()
 			} else if p.connect(c, g, how) {
 				p.mu.Unlock()
@@ -194,8 +198,8 @@ func (p *plugin) check(ctx context.Context, g *generation, agent string) error {
 func (p *plugin) connect(c *call, g *generation, how placing) bool {
 	c.at, c.process, c.early = g, g.process, nil
 	g.calls[c] = struct{}{}
-	if how.suspect > 0 {
-		c.trial = p.trials.begin(g.process, window(how.suspect, g.about.GetResumeRate()))
+	if how.wary() {
+		c.trial = p.trials.begin(c, how.suspect > 0, window(how.suspect, g.about.GetResumeRate()))
 	}
 	process := g.process
 	p.mu.Unlock()

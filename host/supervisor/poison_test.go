@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"github.com/byova-host/byova-host/internal/audio"
 	sdk "github.com/byova-host/byova-host/sdk/plugin"
 )
+
+// aWhile is more than a process takes to die of what it has just been told.
+const aWhile = 200 * time.Millisecond
 
 // servePoison is a bot whose calls can kill it before there is anything to answer.
 func servePoison() {
@@ -30,7 +34,7 @@ func servePoison() {
 				}
 				switch e := event.(type) {
 				case sdk.SessionStartEvent:
-					if info.VendorConfig == "start" || info.VendorConfig == "resume" && info.Resumed != nil {
+					if info.VendorConfig == "start" || strings.HasPrefix(info.VendorConfig, "resume") && info.Resumed != nil {
 						os.Exit(9)
 					}
 				case sdk.TurnStartedEvent:
@@ -38,6 +42,9 @@ func servePoison() {
 						os.Exit(9)
 					}
 				case sdk.InputEndedEvent:
+					if info.VendorConfig == "slow" && e.Turn > 1 {
+						time.Sleep(aWhile)
+					}
 					if err := call.Done(e.Turn); err != nil {
 						return err
 					}
@@ -81,9 +88,6 @@ func (p *person) rpc(halfClose bool, requests ...session.Request) (last session.
 	return last
 }
 
-// aWhile is more than a process takes to die of what it has just been told.
-const aWhile = 200 * time.Millisecond
-
 // A call that kills its process before anything is to be answered is found out as
 // well, and takes no other along.
 func TestPoisonWithoutATurn(t *testing.T) {
@@ -99,7 +103,7 @@ func TestPoisonWithoutATurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, how := range []string{"start", "resume", "speech"} {
+	for _, how := range []string{"start", "speech", "resume", "resume later"} {
 		t.Run(how, func(t *testing.T) {
 			h := newHost(t)
 			path := filepath.Join(t.TempDir(), "poison")
@@ -122,12 +126,19 @@ func TestPoisonWithoutATurn(t *testing.T) {
 					t.Errorf("%s is greeted with %+v", p.key.Conversation, last)
 				}
 			}
+			slow := call("slow")
+			slow.rpc(true, session.Request{Kind: session.SessionStart, VendorConfig: "slow"})
 			time.Sleep(aWhile) // they have been up for it
+			answered := make(chan session.Response, 1)
+			go func() { answered <- slow.rpc(true, session.Request{Kind: session.DTMF, Digits: "1"}) }()
+			time.Sleep(aWhile / 4)
 			poison := call("poison")
 			last := poison.rpc(how != "start", session.Request{Kind: session.SessionStart, VendorConfig: how})
 			switch how {
-			case "resume":
+			case "resume later":
 				time.Sleep(aWhile) // nothing tells it from the others
+				fallthrough
+			case "resume":
 				h.kill(1)
 				h.await("it is found out", func() bool { return h.log.count("the fallback takes the call") > 0 })
 				last = poison.rpc(true, session.Request{Kind: session.DTMF, Digits: "1"})
@@ -136,6 +147,9 @@ func TestPoisonWithoutATurn(t *testing.T) {
 			}
 			if last.Event != session.TransferToAgent {
 				t.Errorf("the poison got %+v", last)
+			}
+			if last := <-answered; last.Event != session.NoEvent || last.Type != session.Final {
+				t.Errorf("who waited for an answer got %+v", last)
 			}
 			began := time.Now()
 			for _, p := range others {

@@ -15,19 +15,23 @@ func TestTrials(t *testing.T) {
 	one, other := new(pluginwire.Process), new(pluginwire.Process)
 	for _, test := range []struct {
 		name   string
+		turn   bool
 		do     func(*trials, *trial)
 		blamed bool
 	}{
-		{"the process dies", func(*trials, *trial) {}, true},
-		{"at the last moment", func(*trials, *trial) { time.Sleep(100*time.Millisecond - 1) }, true},
-		{"too late", func(*trials, *trial) { time.Sleep(100 * time.Millisecond) }, false},
-		{"after its answer", func(s *trials, x *trial) { s.end(x) }, false},
-		{"another process died before", func(s *trials, _ *trial) {
+		{"the process dies", true, func(*trials, *trial) {}, true},
+		{"at the last moment", true, func(*trials, *trial) { time.Sleep(100*time.Millisecond - 1) }, true},
+		{"too late", true, func(*trials, *trial) { time.Sleep(100 * time.Millisecond) }, false},
+		{"after its answer", true, func(s *trials, x *trial) { s.end(x) }, false},
+		{"another process died before", true, func(s *trials, _ *trial) {
 			if s.died(other) {
 				t.Error("blamed for another process")
 			}
 		}, true},
-		{"another's end", func(s *trials, _ *trial) { s.end(&trial{}); s.end(nil) }, true},
+		{"another's end", true, func(s *trials, _ *trial) { s.end(&trial{}); s.end(nil) }, true},
+		{"no turn is open", false, func(s *trials, x *trial) { s.told(x.call); s.told(&call{process: other}) }, true},
+		{"none, and something else was going on", false, func(s *trials, _ *trial) { s.told(&call{process: one}) }, false},
+		{"a turn is open, and something else was going on", true, func(s *trials, _ *trial) { s.told(&call{process: one}) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,11 +39,12 @@ func TestTrials(t *testing.T) {
 				if s.wait() != 0 || s.died(one) {
 					t.Error("somebody is on trial at first")
 				}
-				x := s.begin(one, 100*time.Millisecond)
+				x := s.begin(&call{process: one}, test.turn, 100*time.Millisecond)
 				if got := s.wait(); got != 100*time.Millisecond {
 					t.Errorf("the next has to wait %v", got)
 				}
 				test.do(&s, x)
+				s.told(x.call)
 				if blamed := s.died(one); blamed != test.blamed || x.blamed != test.blamed {
 					t.Errorf("blamed = %v, %v, want %v", blamed, x.blamed, test.blamed)
 				}
@@ -49,11 +54,42 @@ func TestTrials(t *testing.T) {
 			})
 		})
 	}
+	t.Run("something was going on shortly before", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, test := range []struct {
+				turn   bool
+				before time.Duration
+				blamed bool
+			}{{false, idleFirst - 1, false}, {false, idleFirst, true}, {true, 0, true}} {
+				var s trials
+				s.told(&call{process: one})
+				time.Sleep(test.before)
+				s.begin(&call{process: one}, test.turn, 100*time.Millisecond)
+				if got := s.died(one); got != test.blamed {
+					t.Errorf("%+v: blamed = %v", test, got)
+				}
+			}
+		})
+	})
+	t.Run("the idle ones come first", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var s trials
+			s.back()
+			if got := s.wait(); got != idleFirst {
+				t.Errorf("the first suspect waits %v", got)
+			}
+			time.Sleep(idleFirst)
+			s.begin(&call{process: one}, true, time.Second)
+			if got := s.wait(); got != time.Second {
+				t.Errorf("the next one waits %v", got)
+			}
+		})
+	})
 	for _, test := range []struct {
 		suspect int
 		rate    uint32
 		want    time.Duration
-	}{{1, 0, 100 * time.Millisecond}, {1, 50, 20 * time.Millisecond}, {2, 50, 2 * time.Second}, {3, 0, 2 * time.Second}} {
+	}{{0, 0, idleTrial}, {1, 0, 100 * time.Millisecond}, {1, 50, 20 * time.Millisecond}, {2, 50, 2 * time.Second}, {3, 0, 2 * time.Second}} {
 		if got := window(test.suspect, test.rate); got != test.want {
 			t.Errorf("window(%d, %d) = %v, want %v", test.suspect, test.rate, got, test.want)
 		}

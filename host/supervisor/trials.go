@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/pluginwire"
@@ -14,57 +15,90 @@ const maxSuspect = 4
 // to kill.
 const longTrial = 2 * time.Second
 
-// trials has the suspects, calls whose turn may be what their process died of, come
-// back one at a time: if that process dies as well, one call is to blame and the
-// others are not.
+// A process soon shows that it dies of being told of a call. The first suspect comes
+// when those with no open turn have had idleFirst, and one of them that is suspected
+// itself has idleTrial.
+const (
+	idleFirst = 30 * time.Millisecond
+	idleTrial = 2 * idleFirst
+)
+
+// trials has the suspects, calls that their process may have died of, come back one
+// at a time: if that process dies as well, one call is to blame and the others are not.
 type trials struct {
-	on *trial // nil, or over: the place is free
+	from time.Time             // no trial before
+	on   atomic.Pointer[trial] // nil, or over: the place is free
+	last atomic.Int64          // when a process was told something, in nanoseconds
 }
 
 // trial is one suspect's time with a process.
 type trial struct {
-	process *pluginwire.Process
-	until   time.Time
-	blamed  bool // the process died of it
+	call      *call
+	process   *pluginwire.Process
+	until     time.Time
+	turn      bool        // it is the open turn that is suspected
+	disturbed atomic.Bool // the process was told of another call as well, or shortly before
+	blamed    bool        // the process died of it
 }
+
+// back says that a process has taken over.
+func (t *trials) back() { t.from = time.Now().Add(idleFirst) }
 
 // wait is how long the place is taken; at most, since a trial may end early.
 func (t *trials) wait() time.Duration {
-	if t.on == nil {
-		return 0
+	free := t.from
+	if x := t.on.Load(); x != nil && x.until.After(free) {
+		free = x.until
 	}
-	return max(0, time.Until(t.on.until))
+	return max(0, time.Until(free))
 }
 
-// begin takes the place, which must be free.
-func (t *trials) begin(process *pluginwire.Process, window time.Duration) *trial {
-	t.on = &trial{process: process, until: time.Now().Add(window)}
-	return t.on
+// begin has a call take the place, which must be free.
+func (t *trials) begin(c *call, turn bool, window time.Duration) *trial {
+	now := time.Now()
+	x := &trial{call: c, process: c.process, until: now.Add(window), turn: turn}
+	x.disturbed.Store(now.Sub(time.Unix(0, t.last.Load())) < idleFirst)
+	t.on.Store(x)
+	return x
 }
 
 // end gives the place back. It may be called for any trial, nil too, at any time.
 func (t *trials) end(x *trial) {
-	if x != nil && t.on == x {
-		t.on = nil
+	if x != nil {
+		t.on.CompareAndSwap(x, nil)
 	}
 }
 
-// died says that a process is gone, and tells whether a suspect is to blame.
+// told takes note that a process is told something of a call. It may be called
+// concurrently with all others.
+func (t *trials) told(c *call) {
+	t.last.Store(time.Now().UnixNano())
+	if x := t.on.Load(); x != nil && x.call != c && x.process == c.process {
+		x.disturbed.Store(true)
+	}
+}
+
+// died says that a process is gone, and tells whether a suspect is to blame. One with
+// no open turn is only if nothing else was going on.
 func (t *trials) died(process *pluginwire.Process) bool {
-	if t.wait() == 0 || t.on.process != process {
+	x := t.on.Load()
+	if x == nil || x.process != process || !time.Now().Before(x.until) {
 		return false
 	}
-	t.on.blamed = true
-	t.on = nil
-	return true
+	t.on.Store(nil)
+	x.blamed = x.turn || !x.disturbed.Load()
+	return x.blamed
 }
 
-// window is how long a suspect's trial lasts at a plugin that takes that many a second.
-func window(suspect int, rate uint32) time.Duration {
-	if suspect > 1 {
+// window is how long the trial of a turn that was tried so often before lasts, or that
+// of a call with none, at a plugin that takes that many a second.
+func window(tried int, rate uint32) time.Duration {
+	switch {
+	case tried == 0:
+		return idleTrial
+	case tried > 1:
 		return longTrial
-	}
-	if rate == 0 {
+	case rate == 0:
 		rate = 10
 	}
 	return time.Second / time.Duration(rate)
