@@ -48,10 +48,15 @@ func testEventLog(t *testing.T) {
 	}
 	const calls = 4
 	dir := t.TempDir()
+	// It takes its time to start, so that callers go on meanwhile.
+	slow := filepath.Join(dir, "slow")
+	if err := os.WriteFile(slow, fmt.Appendf(nil, "#!/bin/sh\nsleep 0.4\nexec '%s'\n", path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	h := runConfigured(t, func(c *config.Config) {
 		c.Calls.Settings, c.Shutdown = quiet(), completeWithin
 		for _, name := range []string{"moved", "calm"} {
-			p := patient(name, path)
+			p := patient(name, slow)
 			p.Orgs = []string{name}
 			p.Settings = map[string]any{"events": filepath.Join(dir, name), "pace": 0.1}
 			c.Plugins = append(c.Plugins, p)
@@ -60,10 +65,12 @@ func testEventLog(t *testing.T) {
 	c := newCallers(t, h.addr, "log")
 	acts := map[string]int{}
 	over := make(chan struct{})
+	var up []*regular
 	for i := range 2 * calls {
+		r := c.caller(i / 2)
+		r.org = []string{"moved", "calm"}[i%2]
+		up = append(up, r)
 		c.lines.Go(func() {
-			r := c.caller(i / 2)
-			r.org = []string{"moved", "calm"}[i%2]
 			if err := c.follow(r, newScript(c.seed, uint64(i/2)), rand.New(rand.NewPCG(c.seed, 1000+uint64(i)))); err != nil {
 				c.tally.fault("%s: %v", r.org, err)
 			}
@@ -90,9 +97,25 @@ func testEventLog(t *testing.T) {
 	c.lines.Wait()
 	close(over)
 	disturbing.Wait()
+	for _, r := range up {
+		if err := r.hangUp(); err != nil {
+			t.Error(err)
+		}
+	}
+	var moved, calm map[string]*seen
+	eventually(t, answeredWithin, "the bots have seen the ends", func() bool {
+		moved, calm = seenIn(t, filepath.Join(dir, "moved")), seenIn(t, filepath.Join(dir, "calm"))
+		for _, of := range []map[string]*seen{moved, calm} {
+			for _, s := range of {
+				if !s.ended {
+					return t.Failed()
+				}
+			}
+		}
+		return true
+	})
 	c.close(t)
 	h.end(t)
-	moved, calm := seenIn(t, filepath.Join(dir, "moved")), seenIn(t, filepath.Join(dir, "calm"))
 	for conversation, want := range calm {
 		got := moved[conversation]
 		if got == nil {
@@ -107,8 +130,8 @@ func testEventLog(t *testing.T) {
 		t.Errorf("that was no trial: %d calls, %v", len(calm), acts)
 	}
 	printResult(t, "event_log_calls", len(calm), "calls")
-	for what, n := range acts {
-		printResult(t, "event_log_"+what, n, "times")
+	for _, what := range []string{"kills", "moves", "resumptions", "replayed"} {
+		printResult(t, "event_log_"+what, acts[what], "times")
 	}
 }
 
@@ -132,7 +155,7 @@ func newScript(seed, call uint64) string {
 	return script.String() + "n"
 }
 
-// follow plays a call as its script has it. The pauses are random.
+// follow plays a call as its script has it, and leaves it up. The pauses are random.
 func (c *callers) follow(r *regular, script string, random *rand.Rand) error {
 	if err := r.start(); err != nil {
 		return err
@@ -155,7 +178,7 @@ func (c *callers) follow(r *regular, script string, random *rand.Rand) error {
 			return err
 		}
 	}
-	return r.hangUp()
+	return nil
 }
 
 func customInput(name string) *mediav1.VoiceVARequest {
@@ -168,6 +191,7 @@ func customInput(name string) *mediav1.VoiceVARequest {
 type seen struct {
 	events   map[uint64]string // by number
 	audio    map[uint64][]piece
+	ended    bool
 	resumed  int
 	replayed int
 	wrong    []string
@@ -211,6 +235,9 @@ func seenIn(t *testing.T, path string) map[string]*seen {
 	all, names := map[string]*seen{}, map[string]string{}
 	last := map[string]uint64{} // by session and process
 	for line := range bytes.Lines(text) {
+		if line[len(line)-1] != '\n' {
+			break // it is being written
+		}
 		var e loggedEvent
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatalf("%s: %v", line, err)
@@ -240,6 +267,7 @@ func (s *seen) fault(format string, args ...any) {
 func (s *seen) take(e loggedEvent) {
 	w := e.What
 	text := strings.TrimSuffix(e.Event, "Event")
+	s.ended = s.ended || e.Event == "SessionEndEvent"
 	switch e.Event {
 	case "PromptDoneEvent":
 		return

@@ -159,11 +159,8 @@ func (c *callers) talk(r *regular, random *rand.Rand, over <-chan struct{}) erro
 		if random.IntN(12) == 0 {
 			a, err = r.say(c.words)
 		} else {
-			keys := strconv.Itoa(1 + random.IntN(6))
-			for range random.IntN(3) {
-				keys += strconv.Itoa(random.IntN(10))
-			}
-			a, err = r.press(keys, random.IntN(2) == 0)
+			keys := 100 + random.IntN(900) // shorter ones may be commands
+			a, err = r.press(strconv.Itoa(keys), random.IntN(2) == 0)
 		}
 		if err != nil {
 			return err

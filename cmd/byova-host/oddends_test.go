@@ -83,8 +83,8 @@ func (w *watched) end(t *testing.T) {
 	if err := w.call.hangUp(); err != nil {
 		t.Error(err)
 	}
-	w.callers.close(t)
-	w.process.stop(t)
+	w.close(t)
+	w.stop(t)
 	checkGone(t, w.process)
 	noneLeft(t, processes(t, w.pids))
 }
@@ -151,7 +151,7 @@ func TestKilledHostLeavesNothing(t *testing.T) {
 	<-w.exited
 	noneLeft(t, processes(t, w.pids))
 	printResult(t, "ended_when_the_host_is_killed", fmt.Sprintf("%.2f", time.Since(began).Seconds()), "s")
-	w.callers.close(t)
+	w.close(t)
 	next := start(t, w.runtime, "--plugin", echoBinary)
 	if next.addr == "" {
 		t.Fatal("the next host did not start")

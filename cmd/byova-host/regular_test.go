@@ -35,6 +35,9 @@ type reply struct {
 // answeredWithin is how long an answer may take on a busy machine.
 const answeredWithin = time.Minute
 
+// keying is how long it takes to press the keys behind the first.
+const keying = 150 * time.Millisecond
+
 // errLeft is what an RPC fails with on which the bot's part ended.
 type errLeft struct{ event *mediav1.OutputEvent }
 
@@ -54,6 +57,7 @@ func (c *regular) press(keys string, announced bool) (reply, error) {
 		if _, err := c.exchange(false, eventInput(mediav1.EventInput_START_OF_DTMF)); err != nil {
 			return reply{}, fmt.Errorf("announce keys %s: %w", keys, err)
 		}
+		<-time.After(keying)
 	}
 	return c.answered("keys "+keys, c.inputs+1, keysInput(keys))
 }
