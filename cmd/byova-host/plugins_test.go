@@ -115,21 +115,23 @@ func TestPluginCommands(t *testing.T) {
 }
 
 func TestSummary(t *testing.T) {
-	done := admin.Swapped{Name: "echo", Generation: 3, Version: "2", SHA256: "ab"}
 	tests := []struct {
-		name string
-		live []admin.Plugin
-		says string
+		name  string
+		moves bool
+		live  []admin.Plugin
+		says  string
 	}{
-		{"alone", []admin.Plugin{{Name: "echo", Generation: 3, State: "running", Percent: 100}}, "takes new calls"},
-		{"nothing is known", nil, "takes new calls"},
-		{"an idle one before it", []admin.Plugin{{Name: "echo", Generation: 2, State: "draining"}}, "takes new calls"},
-		{"another plugin", []admin.Plugin{{Name: "desk", Generation: 2, State: "draining", Sessions: 4}}, "takes new calls"},
-		{"a last call", []admin.Plugin{{Name: "echo", Generation: 2, State: "draining", Sessions: 1}}, "takes new calls; generation 2 drains 1 call"},
-		{"a canary", []admin.Plugin{{Name: "echo", Generation: 3, State: "canary", Percent: 5}, {Name: "echo", Generation: 2, State: "running", Sessions: 4, Percent: 95}},
+		{"alone", false, []admin.Plugin{{Name: "echo", Generation: 3, State: "running", Percent: 100}}, "takes new calls"},
+		{"nothing is known", false, nil, "takes new calls"},
+		{"an idle one before it", false, []admin.Plugin{{Name: "echo", Generation: 2, State: "draining"}}, "takes new calls"},
+		{"another plugin", false, []admin.Plugin{{Name: "desk", Generation: 2, State: "draining", Sessions: 4}}, "takes new calls"},
+		{"a last call", false, []admin.Plugin{{Name: "echo", Generation: 2, State: "draining", Sessions: 1}}, "takes new calls; generation 2 drains 1 call"},
+		{"calls that move", true, []admin.Plugin{{Name: "echo", Generation: 2, State: "draining", Sessions: 3}}, "takes new calls; generation 2 moves 3 calls if it can"},
+		{"a canary", false, []admin.Plugin{{Name: "echo", Generation: 3, State: "canary", Percent: 5}, {Name: "echo", Generation: 2, State: "running", Sessions: 4, Percent: 95}},
 			"takes 5 % of new calls; generation 2 takes the rest"},
 	}
 	for _, test := range tests {
+		done := admin.Swapped{Name: "echo", Generation: 3, Version: "2", SHA256: "ab", Moves: test.moves}
 		if got, want := summary(done, test.live), "echo: generation 3, version 2 (sha256 ab), "+test.says; got != want {
 			t.Errorf("%s: %q, want %q", test.name, got, want)
 		}

@@ -126,6 +126,8 @@ func summary(done admin.Swapped, live []admin.Plugin) string {
 			}
 		case p.Percent > 0:
 			rest = fmt.Sprintf("; generation %d takes the rest", p.Generation)
+		case p.Sessions > 0 && done.Moves:
+			rest = fmt.Sprintf("; generation %d moves %s if it can", p.Generation, plural(p.Sessions, "call"))
 		case p.Sessions > 0:
 			rest = fmt.Sprintf("; generation %d drains %s", p.Generation, plural(p.Sessions, "call"))
 		}

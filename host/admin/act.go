@@ -33,6 +33,7 @@ type Swapped struct {
 	Version    string `json:"version,omitempty"`
 	SHA256     string `json:"sha256,omitempty"`
 	Pid        int    `json:"pid,omitempty"`
+	Moves      bool   `json:"moves,omitempty"` // the calls of the one before come to it between two turns
 }
 
 // nothing is asked with a verb that says it all.

@@ -128,7 +128,7 @@ func (r *reload) launch(ctx context.Context, probe bool) (err error) {
 			continue
 		}
 		progress := func(what string) { c.plugin.log.Info("reload is " + what) }
-		if err := c.plugin.clear(ctx, c.candidate, SwapOptions{Progress: progress}); err != nil {
+		if err := c.plugin.clear(ctx, c.candidate, SwapOptions{Progress: progress, unforced: true}); err != nil {
 			return err
 		}
 	}

@@ -382,7 +382,9 @@ func TestReloadLosesAProcess(t *testing.T) {
 	q.Agents = []string{"q"}
 	applied := make(chan error)
 	go func() { applied <- h.Apply(t.Context(), []Plugin{p, {Name: "q", Path: q.file(t, "q")}}) }()
-	h.await("it waits", func() bool { return h.log.count("reload is waiting for 1 calls") == 1 })
+	h.await("it waits", func() bool {
+		return h.log.count("reload is waiting for 1 call of generation 1 that cannot be moved: ") == 1
+	})
 	if err := syscall.Kill(h.started()[3], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ type SwapOptions struct {
 	Canary   int          // percent of new sessions, 1 to 99, until Promote or Rollback; 0: all of them
 	Force    bool         // calls of an even older generation get the fallback, if they are in the way
 	Progress func(string) // what is waited for; nil: nobody wants to know
+
+	unforced bool // and nobody can force it
 }
 
 // Swapped is the generation that a plugin has after what was asked.
@@ -30,6 +32,7 @@ type Swapped struct {
 	Version    string `json:"version"`
 	SHA256     string `json:"sha256"`
 	Pid        int    `json:"pid"`
+	Moves      bool   `json:"moves,omitempty"` // the calls of the one before come to it between two turns
 }
 
 // Swap puts another program in the place of a plugin's. It returns when the new one
@@ -137,7 +140,8 @@ func (s *Supervisor) act(ctx context.Context, name, what string, do func(context
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := g.status()
-	return Swapped{now.Name, now.Generation, now.Version, now.SHA256, now.Pid}, nil
+	moves := p.old != nil && p.old.policy == Move && p.old.movable()
+	return Swapped{now.Name, now.Generation, now.Version, now.SHA256, now.Pid, moves}, nil
 }
 
 func (p *plugin) claim(what string) error {
@@ -309,7 +313,7 @@ func (p *plugin) clear(ctx context.Context, candidate *generation, o SwapOptions
 		old.hurry()
 		if calls > 0 && calls != told {
 			told = calls
-			o.progress(old.waiting(calls))
+			o.progress(old.waiting(calls, o))
 		}
 		wait := forever
 		if o.Force {
@@ -321,10 +325,10 @@ func (p *plugin) clear(ctx context.Context, candidate *generation, o SwapOptions
 			}
 		}
 		if !await(ctx, changed, candidate.process.Lost(), wait) {
-			return fmt.Errorf("swap plugin %q: given up while generation %d had %d calls: %w", p.name, old.number, calls, context.Cause(ctx))
+			return fmt.Errorf("swap plugin %q: given up while generation %d had %s: %w", p.name, old.number, number(calls), context.Cause(ctx))
 		}
 		if err := candidate.process.Err(); err != nil {
-			return fmt.Errorf("swap plugin %q: the new process ended while generation %d had %d calls: %w", p.name, old.number, calls, err)
+			return fmt.Errorf("swap plugin %q: the new process ended while generation %d had %s: %w", p.name, old.number, number(calls), err)
 		}
 	}
 }
@@ -335,13 +339,28 @@ func (o SwapOptions) progress(text string) {
 	}
 }
 
-// waiting says what a swap waits for.
-func (g *generation) waiting(calls int) string {
-	what := "that cannot be moved"
+// waiting says what a swap waits for, and for how long.
+func (g *generation) waiting(calls int, o SwapOptions) string {
+	what, then := "that cannot be moved", "; --force gives what is left the fallback"
 	if g.movable() {
 		what = "to move or end"
 	}
-	return fmt.Sprintf("waiting for %d calls of generation %d %s; --force gives them the fallback", calls, g.number, what)
+	switch {
+	case o.Force && !g.movable():
+		return fmt.Sprintf("%s of generation %d cannot be moved: the fallback takes over", number(calls), g.number)
+	case o.Force:
+		then = fmt.Sprintf("; after %v what is left gets the fallback", forceGrace)
+	case o.unforced:
+		then = ""
+	}
+	return fmt.Sprintf("waiting for %s of generation %d %s%s", number(calls), g.number, what, then)
+}
+
+func number(calls int) string {
+	if calls == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", calls)
 }
 
 // commit lets the candidate take sessions.

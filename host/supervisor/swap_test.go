@@ -103,11 +103,14 @@ func TestMove(t *testing.T) {
 			}
 			c := h.begin(of...)
 			c.hears("v1")
-			h.swap(two.file(t, "p"), SwapOptions{})
+			done := h.swap(two.file(t, "p"), SwapOptions{})
 			if test.want != "" {
 				c.hears(test.want)
 				h.until("p", "the old one is gone", func(p *plugin) bool { return p.old == nil })
 				return
+			}
+			if done.Moves != (test.from == nil) {
+				t.Errorf("said to move: %v", done.Moves)
 			}
 			c.press("stays")
 			c.hears("stays")
@@ -199,7 +202,11 @@ func TestTwoGenerationsAtMost(t *testing.T) {
 				s, err := h.Swap(t.Context(), "p", SwapOptions{Path: third, Force: force, Progress: func(text string) { waits <- text }})
 				done <- result{s, err}
 			}()
-			if got, want := <-waits, "waiting for 1 calls of generation 1 that cannot be moved; --force gives them the fallback"; got != want {
+			want := "waiting for 1 call of generation 1 that cannot be moved; --force gives what is left the fallback"
+			if force {
+				want = "1 call of generation 1 cannot be moved: the fallback takes over"
+			}
+			if got := <-waits; got != want {
 				t.Errorf("progress %q, want %q", got, want)
 			}
 			if force {
@@ -240,8 +247,8 @@ func TestWaitingSwapGivesUp(t *testing.T) {
 		name, want string
 		do         func(cancel func())
 	}{
-		{"given up", "given up while generation 1 had 1 calls", func(cancel func()) { cancel() }},
-		{"its process dies", "the new process ended while generation 1 had 1 calls", func(func()) {
+		{"given up", "given up while generation 1 had 1 call: ", func(cancel func()) { cancel() }},
+		{"its process dies", "the new process ended while generation 1 had 1 call: ", func(func()) {
 			h.until("p", "candidate", func(p *plugin) bool { return p.candidate != nil })
 			h.kill(h.find("p").candidate.number)
 		}},
@@ -520,7 +527,11 @@ func TestForcedSwapLetsCallsMove(t *testing.T) {
 	stays.hears("v1")
 	h.swap(h.bot("2").file(t, "p"), SwapOptions{})
 	began := time.Now()
-	h.swap(h.bot("3").file(t, "p"), SwapOptions{Force: true})
+	said := make(chan string, 9)
+	h.swap(h.bot("3").file(t, "p"), SwapOptions{Force: true, Progress: func(text string) { said <- text }})
+	if got := <-said; !strings.HasSuffix(got, "calls of generation 1 to move or end; after 5s what is left gets the fallback") {
+		t.Errorf("progress %q", got)
+	}
 	moves.hears(`v2 resumed ""/0`)
 	if err := stays.failed(); !errors.Is(err, session.ErrNoResume) || time.Since(began) < forceGrace {
 		t.Errorf("cut after %v: %v", time.Since(began), err)
