@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo swap-demo conformance stress test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -27,6 +27,12 @@ conformance: build
 ## stress: 200 calls with random scripts for two minutes, under the race detector
 stress:
 	CGO_ENABLED=1 $(GO) test -race -run '^TestStress$$' -timeout 10m ./cmd/byova-host -stress 2m
+
+## outlive: swaps and deaths of plugins under many calls, at the sizes that the
+## README's promise was measured with
+outlive: SIZES = -swaps 100 -swapcalls 200 -kills 100 -killcalls 100 -crashpoints 1000 -schedules 20
+outlive:
+	$(GO) test -v -timeout 60m -run '^(TestSwaps|TestKills|TestPoison|TestRandomCrashPoints|TestEventLog)$$' ./cmd/byova-host $(SIZES)
 
 ## test: everything but what needs Python
 test:
