@@ -27,14 +27,10 @@ func (s *state) movable() bool {
 }
 
 // suspend asks the process to give the call back, if a move is wanted and the call
-// is between two turns. A bot that finds speech itself is asked at once: it knows
-// best.
+// is between two turns.
 func (s *state) suspend(now time.Duration) {
 	b := &s.bind
-	if b.wanted == nil || b.bond != bound || !b.accepted || !s.movable() || s.phase == unborn || s.botGone || s.leaving != nil {
-		return
-	}
-	if !s.traits.OwnEndpointing && !s.betweenTurns() {
+	if b.wanted == nil || b.bond != bound || !b.accepted || !s.movable() || s.phase == unborn || s.botGone || s.leaving != nil || !s.betweenTurns() {
 		return
 	}
 	reads := b.wanted
@@ -48,10 +44,11 @@ func (s *state) suspend(now time.Duration) {
 	b.bond = suspending
 }
 
-// betweenTurns says that the last turn is closed and no input has begun since.
+// betweenTurns says that the last turn is closed and no input has begun since. A bot
+// that finds speech itself may know better, and talk without end.
 func (s *state) betweenTurns() bool {
-	return s.turn == nil && s.greeting == 0 && !s.keying &&
-		!slices.ContainsFunc(s.play.prompts, func(p *prompt) bool { return !p.ended })
+	return s.turn == nil && s.greeting == 0 && !s.keying && (s.traits.OwnEndpointing ||
+		!slices.ContainsFunc(s.play.prompts, func(p *prompt) bool { return !p.ended }))
 }
 
 // suspended takes the call back from its process. That has handled all it was sent.
@@ -70,9 +67,6 @@ func (s *state) suspended(now time.Duration, c Command, body Suspended) {
 		s.saved = body.State
 	}
 	b := &s.bind
-	if s.turn != nil && s.knows(s.turn.id) { // it chose to give the call back within it
-		s.turn.begun = true
-	}
 	b.log = slices.Delete(b.log, 0, b.sent)
 	b.sent = 0
 	s.unbind(now, ByTakeover, false)

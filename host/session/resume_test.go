@@ -454,18 +454,28 @@ func TestMove(t *testing.T) {
 		c.command(c.keys(4, "1"), 0, Done{})
 		suspend(c)
 	})
-	t.Run("a bot that finds speech itself is asked at once", func(t *testing.T) {
+	t.Run("a bot that finds speech itself may talk on, but has its answer finished", func(t *testing.T) {
 		c := greeted(t, Traits{Resume: ResumeSaved, Movable: true, OwnEndpointing: true, Audio: AllAudio})
-		turn := c.keys(2, "1")
+		c.listen(2)
+		c.command(0, 5, StartPrompt{BargeIn: true})
+		c.command(0, 5, PromptAudio{Data: make([]byte, 800)})
+		turn := c.keys(3, "1")
 		c.move()
+		c.say(turn, 6, 100, true)
+		if count[Suspend](c) > 0 {
+			t.Error("asked within an answer")
+		}
+		c.command(0, 7, StartPrompt{BargeIn: true})
+		c.command(turn, 0, Done{})
 		suspend(c)
-		c.say(turn, 2, 100, true)
+		c.listen(4)
+		c.command(0, 0, Endpoint{}) // it was on its way
 		c.command(0, 0, Suspended{State{[]byte("x"), 1}})
 		c.comeBack()
-		if got := c.resumed(); got.InterruptedTurn != turn || got.InFlight != 2 {
+		if got := c.resumed(); got.InterruptedTurn != 0 || got.Attempt != 1 {
 			t.Errorf("resumes with %+v", got)
 		}
-		c.wantNames("Started")
+		c.wantNames("Started CallerAudio BargedIn TurnStarted")
 	})
 	t.Run("silence heard meanwhile is bounded", func(t *testing.T) {
 		c := greetedWith(t, Traits{Resume: ResumeSaved, Movable: true, Audio: AllAudio}, func(s *Settings) { s.NoInputBackstop = 0 })
