@@ -259,10 +259,10 @@ func (s *state) awaitMore(now time.Duration) {
 	}
 }
 
-// repay returns credit to the bot, in portions.
+// repay returns credit to the bot, in portions, once it has the call.
 func (s *state) repay(now time.Duration, cost int) {
 	s.owed += cost
-	if s.owed >= s.limits.credit/4 {
+	if s.bind.bond == bound && s.owed >= s.limits.credit/4 {
 		s.tell(now, Credit{Bytes: s.owed})
 		s.owed = 0
 	}

@@ -81,6 +81,7 @@ func (s *state) declined(now time.Duration, c Command) {
 	s.due.suspend = never
 	s.bind.bond = bound
 	s.flushLog()
+	s.repay(now, 0)
 }
 
 // lost takes note that the process is gone. The call goes on in another one, if the

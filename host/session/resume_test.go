@@ -626,3 +626,15 @@ func TestStatesAreBounded(t *testing.T) {
 		t.Errorf("refused with %q", got.Message)
 	}
 }
+
+// What leaves while the process is asked for the call is paid back when it keeps it.
+func TestCreditWhileSuspending(t *testing.T) {
+	c := greeted(t, keeping)
+	c.move()
+	const cost = 40_000
+	c.step(input{kind: left, rpc: 1, prompt: 1, bytes: 8000, cost: cost})
+	c.command(0, 0, Declined{})
+	if got := event[Credit](c); got.Bytes+c.s.owed < cost {
+		t.Errorf("paid back %d bytes of %d", got.Bytes, cost)
+	}
+}
