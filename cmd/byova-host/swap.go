@@ -12,8 +12,16 @@ import (
 // termsFlags say what becomes of the calls of the process that is replaced.
 type termsFlags struct {
 	adminFlag
-	Policy string `enum:"drain,move," default:"" placeholder:"drain|move" help:"Calls of the old process end there, or go to the new one between two turns (what the configuration says)."`
+	Policy string `placeholder:"drain|move" help:"Calls of the old process end there, or go to the new one between two turns (what the configuration says)."`
 	Force  bool   `help:"Give calls that would have to be waited for the fallback."`
+}
+
+// Validate refuses an unknown policy, in words that do without the empty one.
+func (f termsFlags) Validate() error {
+	if f.Policy != "" && f.Policy != "drain" && f.Policy != "move" {
+		return fmt.Errorf("--policy %s: want drain or move", f.Policy)
+	}
+	return nil
 }
 
 func (f termsFlags) terms() admin.Terms { return admin.Terms{Policy: f.Policy, Force: f.Force} }

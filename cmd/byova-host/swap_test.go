@@ -108,9 +108,9 @@ func TestSwapWaits(t *testing.T) {
 	}
 	eventually(t, 10*time.Second, "all is as before", func() bool { return slices.Equal(pluginsOf(t), before) })
 
-	code, said, _ := cli(t, "plugins", "swap", "testbot", testbotBinary, "--force")
+	code, said, serr := cli(t, "plugins", "swap", "testbot", testbotBinary, "--force")
 	if code != 0 || !strings.HasSuffix(said, "takes new calls\n") {
-		t.Errorf("by force: exit %d\n%s", code, said)
+		t.Errorf("by force: exit %d\n%s%s", code, said, serr)
 	}
 	if got, err := caller.exchange(caller.digits("c1", 1)); err != nil || len(got) == 0 || got[len(got)-1].event != outTransfer {
 		t.Errorf("the call that was in the way got %+v, %v", got, err)

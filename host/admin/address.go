@@ -69,7 +69,7 @@ func (a Address) String() string {
 }
 
 // errInUse says that another host answers at the address.
-var errInUse = errors.New("another host answers there")
+var errInUse = errors.New("another host answers there: give this one another")
 
 // Listen opens the address. A socket that a killed host left is replaced.
 func (a Address) Listen() (net.Listener, error) {

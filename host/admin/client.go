@@ -95,7 +95,7 @@ func (c *Client) act(ctx context.Context, name, verb string, asked any, progress
 		var l line
 		switch err := d.Decode(&l); {
 		case err != nil && ctx.Err() != nil:
-			return Swapped{}, fmt.Errorf("the %s of %q is given up: %w", verb, name, ctx.Err())
+			return Swapped{}, fmt.Errorf("the %s of %q is given up: %w", verb, name, context.Cause(ctx))
 		case err != nil:
 			return Swapped{}, fmt.Errorf("the host at %v broke off before it said what became of the %s of %q: %w", c.address, verb, name, err)
 		case l.Error != "":

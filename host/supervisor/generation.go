@@ -220,7 +220,7 @@ func (g *generation) died(process *pluginwire.Process) {
 	p.host.config.Watch.crashed(p.name)
 	switch {
 	case blamed:
-		g.log.Warn("a call killed its plugin for the second time: that call alone gets the fallback", "pid", process.Pid(), "sessions", calls, "error", err)
+		g.log.Warn("a call killed its plugin again: that call alone gets the fallback", "pid", process.Pid(), "sessions", calls, "error", err)
 	case open:
 		g.broken(err)
 	default:

@@ -111,6 +111,18 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// An organisation that no plugin serves is told so.
+func TestNoAgentForAnOrganisation(t *testing.T) {
+	h := newHost(t)
+	p := h.plugin(h.bot("1"))
+	p.Orgs = []string{"r"}
+	h.start(h.config(p))
+	_, err := h.Open(t.Context(), "b", "", &part{})
+	if !errors.Is(err, session.ErrUnknownAgent) || !strings.Contains(err.Error(), `none for organisation "b"`) {
+		t.Error(err)
+	}
+}
+
 // Two plugins with the same agent for the same organisation are an error that names
 // both, whatever comes first.
 func TestCollisions(t *testing.T) {

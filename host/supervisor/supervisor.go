@@ -241,6 +241,9 @@ func route(ctx context.Context, plugins []*plugin, org, agent string) (*plugin, 
 	if failed != nil { // it may be the one that did not answer
 		return nil, fmt.Errorf("%w: agent %q: %w", session.ErrAgentUnavailable, agent, failed)
 	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("%w %q: this host has none for organisation %q", session.ErrUnknownAgent, agent, org)
+	}
 	slices.Sort(known)
 	return nil, fmt.Errorf("%w %q: this host has %s", session.ErrUnknownAgent, agent, strings.Join(known, ", "))
 }

@@ -281,19 +281,22 @@ func (g *generation) first() string {
 	return g.agents[0].GetId()
 }
 
-// abandon leaves nothing of a candidate.
+// abandon leaves nothing of a candidate. It is listed until then: as long as it is
+// there, nothing else can be begun.
 func (g *generation) abandon() {
 	g.of.mu.Lock()
 	process := g.process
-	if g.of.candidate == g {
-		g.of.candidate = nil
-	}
 	g.of.mu.Unlock()
 	g.end()
 	if process != nil {
 		process.Stop(g.ctx) // which has ended: at once
 	}
 	g.discard()
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	if g.of.candidate == g {
+		g.of.candidate = nil
+	}
 }
 
 // clear waits until no generation but the current one has calls. Those of an older

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -77,11 +78,14 @@ func (s *start) notExecuted(err error) error {
 	if errors.Is(err, fs.ErrPermission) && s.config.Path != s.config.Origin {
 		return fmt.Errorf("execute its copy: %w; if %w", err, checked.NoExecError(filepath.Dir(s.config.Path)))
 	}
+	if _, there := os.Stat(s.config.Path); errors.Is(err, fs.ErrNotExist) && there == nil {
+		return errors.New("execute it: what is to run it is not there: the interpreter of its #! line, or its loader")
+	}
 	return fmt.Errorf("execute it: %w", err)
 }
 
 func (s *start) tooLate(passed bool, first string) error {
-	limit := s.config.StartTimeout
+	limit := s.config.StartTimeout.Round(100 * time.Millisecond) // a part of it went into the copy
 	switch {
 	case passed:
 		return fmt.Errorf("%s was not answered within the start limit of %v", s.step, limit)

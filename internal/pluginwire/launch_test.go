@@ -62,7 +62,7 @@ func TestBadPlugins(t *testing.T) {
 		{"panics", 0, `it ended without a handshake, is it a byova plugin? exit status 2; it last wrote "panic: no licence file`},
 		{"garbage", 0, `it ended without a handshake, is it a byova plugin? exit status 0; it last wrote "hello, this is no handshake xxx`},
 		{"prattles", time.Second, `no handshake within the start limit of 1s, is it a byova plugin? its output begins "ready to serve"`},
-		{"silent", time.Second, `no handshake within the start limit of 1s, is it a byova plugin? it printed nothing`},
+		{"silent", time.Second - time.Microsecond, `no handshake within the start limit of 1s, is it a byova plugin? it printed nothing`},
 		{"closes", 0, `it closed its output without a handshake, is it a byova plugin?`},
 		{"version", 0, `it speaks version 2 of the plugin wire, this host speaks 1`},
 		{"netrpc", 0, `it speaks "netrpc", a bot plugin speaks grpc`},
@@ -113,6 +113,7 @@ func TestFilesThatAreNoPlugins(t *testing.T) {
 		{"directory", dir, "it is a directory, not a plugin's executable"},
 		{"not executable", file("text", "hi", 0o600), "it is not executable"},
 		{"no program", file("data", "hi", 0o700), "execute it: exec format error"},
+		{"no interpreter", file("orphan", "#!/no/such/python3\n", 0o700), "the interpreter of its #! line"},
 		{"script", file("script", "#!/bin/sh\necho hi there\n", 0o700), `it ended without a handshake, is it a byova plugin? exit status 0; it last wrote "hi there"`},
 		{"hanging script", file("hang", "#!/bin/sh\nsleep 1000\n", 0o700), `it printed nothing`},
 	} {
