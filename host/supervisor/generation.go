@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -397,6 +398,17 @@ func (g *generation) reads(version uint32) bool {
 // offers tells whether an agent is one of those for every organisation.
 func (g *generation) offers(agent string) bool {
 	return slices.ContainsFunc(g.agents, func(a *pluginv1.Agent) bool { return a.GetId() == agent })
+}
+
+// beyond are the agents that it offers to every organisation and another does not.
+func (g *generation) beyond(other *generation) string {
+	var ids []string
+	for _, a := range g.agents {
+		if !other.offers(a.GetId()) {
+			ids = append(ids, a.GetId())
+		}
+	}
+	return strings.Join(ids, ", ")
 }
 
 // pause waits until d is over, and tells whether it is worth going on: ctx has not

@@ -288,6 +288,9 @@ func (p *plugin) promote(g *generation, policy Policy) (finish func()) {
 	old.dismiss(policy, false)
 	p.notify()
 	return func() {
+		if gone := old.beyond(g); gone != "" {
+			g.log.Warn("agents are gone: the new program does not offer them", "agents", gone)
+		}
 		g.log.Info("plugin swapped", "pid", pid, "version", g.about.GetVersion(), "sha256", g.file.SHA256,
 			"from_generation", old.number, "sessions", sessions, "policy", policy.String())
 		if discard {

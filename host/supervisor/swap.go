@@ -181,6 +181,7 @@ func (p *plugin) replace(ctx context.Context, spec Plugin, from program, o SwapO
 	}
 	err = p.host.collisions(g)
 	if err == nil {
+		p.warn(g, o)
 		err = p.clear(ctx, g, o)
 	}
 	if err == nil {
@@ -191,6 +192,16 @@ func (p *plugin) replace(ctx context.Context, spec Plugin, from program, o SwapO
 		return nil, err
 	}
 	return g, nil
+}
+
+// warn says which agents are gone when a candidate takes all calls.
+func (p *plugin) warn(g *generation, o SwapOptions) {
+	p.mu.Lock()
+	gone := p.current.beyond(g)
+	p.mu.Unlock()
+	if gone != "" && o.Canary == 0 {
+		o.progress("the new program does not offer " + gone)
+	}
 }
 
 // settled refuses to begin anything while a canary is tried.

@@ -67,6 +67,30 @@ func TestSwap(t *testing.T) {
 	}
 }
 
+// A swap goes through although agents are gone with it, and says which.
+func TestSwapLosesAgents(t *testing.T) {
+	h := newHost(t)
+	one, two := h.bot("1"), h.bot("2")
+	one.Agents = []string{"a", "b", "c"}
+	h.start(h.config(h.plugin(one)))
+	var said []string
+	for canary, want := range map[int]int{50: 0, 0: 1} {
+		said = nil
+		h.swap(two.file(t, "p"), SwapOptions{Canary: canary, Progress: func(text string) { said = append(said, text) }})
+		if len(said) != want || want == 1 && said[0] != "the new program does not offer b, c" {
+			t.Errorf("with %d percent: %q", canary, said)
+		}
+		if canary > 0 {
+			if _, err := h.Rollback(t.Context(), "p", SwapOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := h.log.count("agents are gone"); n != 1 {
+		t.Errorf("the log has it %d times", n)
+	}
+}
+
 // Whether a call moves depends on its state and on both programs.
 func TestMove(t *testing.T) {
 	for _, test := range []struct {
