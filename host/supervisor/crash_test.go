@@ -160,6 +160,27 @@ func TestOpenWaitsForTheProcess(t *testing.T) {
 	}
 }
 
+// A process that does not answer takes no calls. Those that come meanwhile get the
+// one after it, however little patience they have.
+func TestOpenWaitsWhileTheProcessHangs(t *testing.T) {
+	h := newHost(t)
+	p := h.plugin(h.bot("1"))
+	p.CrashWait = time.Second
+	h.start(h.config(p))
+	idle := h.begin()
+	idle.hears("v1")
+	if err := syscall.Kill(h.Status()[0].Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	process := h.find("p").current.process
+	h.await("it hangs", process.Hangs)
+	h.begin().hears("v1")
+	idle.hears(`v1 resumed ""/0`)
+	if h.log.count("it has not answered in its stream") == 0 {
+		t.Error("the process was not replaced")
+	}
+}
+
 func TestBreakerOpensAndIsReset(t *testing.T) {
 	h := newHost(t)
 	dies := filepath.Join(t.TempDir(), "dies")

@@ -167,6 +167,9 @@ func (p *plugin) place(ctx context.Context, c *call, how placing) error {
 				return nil
 			} else {
 				changed, wait = p.changed, min(left, openAgain)
+				if g.process != nil && g.process.Hangs() {
+					since = time.Now() // the patience is for what comes after it
+				}
 			}
 		}
 		p.mu.Unlock()

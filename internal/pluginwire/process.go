@@ -120,7 +120,7 @@ func (p *Process) Err() error {
 // has. With a limit of calls a stream, each such stream ends with its last call
 // and the first one carries none. Sink may be called before Open returns.
 func (p *Process) Open(sink Sink) (*Call, error) {
-	if late := p.heart.late(); late > 0 && p.Err() == nil {
+	if p.Hangs() {
 		return nil, fmt.Errorf("open a call at plugin %q: it does not answer in its stream", p.config.Name)
 	}
 	most := int(p.description.MaxCallsPerStream)
@@ -163,6 +163,10 @@ func (p *Process) openAlone(number uint64, sink Sink, most int) (*Call, error) {
 	}
 	return c, nil
 }
+
+// Hangs tells that the process takes no calls because it does not answer. It soon does
+// again, or is lost.
+func (p *Process) Hangs() bool { return p.heart.late() > 0 && p.Err() == nil }
 
 // hold keeps those who wait for all streams waiting for one that is being opened.
 // False means that the process is gone.
