@@ -40,7 +40,9 @@ class Contract:
     """The message classes of the contract: pb.Command, pb.Start and so on."""
 
     def __init__(self, paths):
-        path = next(p for p in paths if os.path.exists(p))
+        path = next((p for p in paths if os.path.exists(p)), None)
+        if path is None:
+            sys.exit(f"no descriptor set: put plugin.binpb beside {__file__}")
         with open(path, "rb") as f:
             files = descriptor_pb2.FileDescriptorSet.FromString(f.read())
         self._pool = descriptor_pool.DescriptorPool()
