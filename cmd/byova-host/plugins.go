@@ -16,8 +16,8 @@ import (
 type pluginsCmd struct {
 	List     pluginsListCmd     `cmd:"" help:"List the plugins."`
 	Swap     pluginsSwapCmd     `cmd:"" help:"Let another program take a plugin's place while calls are up."`
-	Promote  pluginsPromoteCmd  `cmd:"" help:"Give all new calls to what has had a part of them."`
-	Rollback pluginsRollbackCmd `cmd:"" help:"Let the program before take a plugin's place."`
+	Promote  pluginsPromoteCmd  `cmd:"" help:"Give a canary all new calls."`
+	Rollback pluginsRollbackCmd `cmd:"" help:"End a canary, or swap back to the program from before."`
 	Restart  pluginsRestartCmd  `cmd:"" help:"Let a new process of the same program take a plugin's place."`
 	Reset    pluginsResetCmd    `cmd:"" help:"Start a plugin again that ended too often."`
 }

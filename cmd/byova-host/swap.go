@@ -13,7 +13,7 @@ import (
 type termsFlags struct {
 	adminFlag
 	Policy string `placeholder:"drain|move" help:"Calls of the old process end there, or go to the new one between two turns (what the configuration says)."`
-	Force  bool   `help:"Give calls that would have to be waited for the fallback."`
+	Force  bool   `help:"Do not wait for the calls of an even older process: what cannot move within 5 s gets the fallback."`
 }
 
 // Validate refuses an unknown policy, in words that do without the empty one.
