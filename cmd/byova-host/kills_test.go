@@ -357,7 +357,7 @@ func TestPoison(t *testing.T) {
 	}
 	close(over)
 	c.close(t)
-	if p := h.generations(t, "testbot"); len(p) != 1 || p[0].State != "running" || p[0].Restarts != 2*victims {
+	if p := h.generations(t, "testbot"); len(p) != 1 || p[0].State != "running" || p[0].Restarts < 2*victims {
 		t.Errorf("after %d poisonous calls the plugin is %+v", victims, p)
 	}
 	h.end(t)

@@ -123,11 +123,11 @@ func (c *regular) judged(what string, inputs int, a reply, err error) (reply, er
 // exchange sends inputs on an RPC of their own and hears what comes of them.
 func (c *regular) exchange(owed bool, inputs ...*mediav1.VoiceVARequest) (reply, error) {
 	return c.hear(owed, func(st webexStream) {
+		if owed {
+			c.waits.asked(c) // before it is sent: the answer may come before the half-close
+		}
 		for _, m := range inputs {
 			c.send(st, m)
-		}
-		if owed {
-			c.waits.asked(c)
 		}
 		st.CloseSend()
 	}, func() {})
