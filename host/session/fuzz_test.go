@@ -41,6 +41,7 @@ type laws struct {
 	prompts  uint64
 
 	reopening bool // another process was asked for
+	ended     bool // the process was told that its part is over
 }
 
 func newLaws(t *testing.T, traits Traits, settings Settings) *laws {
@@ -100,6 +101,8 @@ func (l *laws) input(what, arg byte) input {
 		return input{kind: gone, rpc: rpc}
 	case n < 29 && arg > 250:
 		return input{kind: lost, number: l.s.bind.number, err: ErrNoResume}
+	case n < 29 && arg > 230:
+		return input{kind: lost, number: l.s.bind.number, err: ErrOtherCall}
 	case n < 30:
 		return input{kind: lost, number: l.s.bind.number, err: errors.New("lost")}
 	case n < 31:
@@ -193,8 +196,14 @@ func (l *laws) checkResponse(r Response) {
 }
 
 func (l *laws) checkEvent(e EventBody) {
+	if _, begins := e.(Started); l.ended && !begins {
+		l.t.Errorf("%+v was told behind the end", e)
+	}
 	switch e := e.(type) {
+	case Ended:
+		l.ended = true
 	case Started:
+		l.ended = false
 		if e.Resumed != nil { // a process that knows nothing
 			l.turns = map[uint64]bool{}
 			if open := e.Resumed.InterruptedTurn; open > 0 {
