@@ -36,7 +36,9 @@ func (s *state) suspend(now time.Duration) {
 	reads := b.wanted
 	b.wanted = nil
 	if len(s.saved.Data) > 0 && !reads(s.saved.Version) {
-		return // it stays until the call ends
+		s.act(action{kind: note, note: "the call stays in its process until it ends",
+			detail: fmt.Sprintf("the next one does not read a state of version %d", s.saved.Version)})
+		return
 	}
 	b.since = now
 	s.due.suspend = now + suspendWait

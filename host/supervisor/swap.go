@@ -135,6 +135,7 @@ func (s *Supervisor) act(ctx context.Context, name, what string, do func(context
 	g, err := do(ctx, p)
 	s.config.Watch.swapDone(name, err == nil)
 	if err != nil {
+		p.log.Warn(what+" came to nothing", "error", err)
 		return Swapped{}, err
 	}
 	p.mu.Lock()
