@@ -100,7 +100,6 @@ func (s *Session) run() {
 		}
 	}
 	s.cancel()
-	s.mailbox.Close()
 	s.reopening.Wait()
 	for _, in := range s.mailbox.Take(nil) {
 		s.feed(in) // joined while the session ended: completed, not left alone
@@ -134,7 +133,11 @@ func (s *Session) feed(in input) {
 			rpc.heard(in.request.cost())
 		}
 	}
-	for _, a := range s.state.step(s.now(), in) {
+	actions := s.state.step(s.now(), in)
+	if s.state.phase == dead {
+		s.mailbox.Close() // before anyone learns of the end: who comes then begins anew
+	}
+	for _, a := range actions {
 		s.perform(a)
 	}
 	if in.kind == gone {
