@@ -472,8 +472,18 @@ func TestStorm(t *testing.T) {
 		q.old.hurry()
 	}
 	q.mu.Unlock()
-	h.until("p", "all calls are in one place", func(p *plugin) bool { return p.old == nil && len(p.current.calls) == 30 && p.current.process != nil })
+	h.await("all calls are in one place", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		for c := range q.current.calls {
+			if c.wire == nil || c.process != q.current.process {
+				return false
+			}
+		}
+		return q.old == nil && len(q.current.calls) == 30 && q.current.process != nil
+	})
 	for _, c := range calls {
+		c.resumes.Wait() // or what it says goes to where it was
 		c.until("answers", func() bool { return c.fallback == nil })
 		c.change(func() { c.said = nil })
 		c.press("on")

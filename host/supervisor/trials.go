@@ -19,7 +19,7 @@ const longTrial = 2 * time.Second
 // when those with no open turn have had idleFirst, and one of them that is suspected
 // itself has idleTrial.
 const (
-	idleFirst = 30 * time.Millisecond
+	idleFirst = 50 * time.Millisecond
 	idleTrial = 2 * idleFirst
 )
 
