@@ -28,6 +28,8 @@ const (
 	// because an utterance is recognised late, and for longer while no process has
 	// the call.
 	keptBehind, keptAhead = kept, 5 * time.Second
+	// keptAside is for all that a process was sent between two turns beside audio.
+	keptAside = time.Minute
 )
 
 // bond says whether a process has the call.
@@ -97,7 +99,7 @@ func (s *state) send(e Event) {
 		b.newest, b.sent = e.Seq, len(b.log)
 		s.act(action{kind: tell, event: e})
 	}
-	if _, ok := e.Body.(CallerAudio); ok {
+	if s.turn == nil || !s.turn.inputOpen {
 		s.prune(e.At)
 	}
 }
@@ -121,30 +123,40 @@ func (s *state) leadsTo(body EventBody) uint64 {
 	return next
 }
 
-// prune forgets caller audio that belongs to no turn yet, when it is old.
+// prune forgets what belongs to no turn yet, when it is old.
 func (s *state) prune(now time.Duration) {
 	b := &s.bind
-	i, sent := 0, 0
-	kept := b.log[:0]
-	for ; i < len(b.log); i++ {
-		l, limit := b.log[i], keptAhead
-		if i < b.sent {
-			limit = keptBehind
-		}
-		heard, ok := l.Body.(CallerAudio)
-		if ok && l.turn > s.turns && l.At < now-limit {
-			if i >= b.sent {
+	sent, kept := 0, b.log[:0]
+	for i, l := range b.log {
+		told := i < b.sent
+		if l.turn > s.turns && l.At < now-keptFor(l.Body, told) {
+			if heard, ok := l.Body.(CallerAudio); ok && !told {
 				b.unheard += len(heard.Data)
 			}
 			continue
 		}
-		if i < b.sent {
+		if told {
 			sent++
 		}
 		kept = append(kept, l)
 	}
 	clear(b.log[len(kept):])
 	b.log, b.sent = kept, sent
+}
+
+// keptFor is how long an event is kept that belongs to no turn yet.
+func keptFor(body EventBody, told bool) time.Duration {
+	_, audio := body.(CallerAudio)
+	switch {
+	case audio && told:
+		return keptBehind
+	case audio:
+		return keptAhead
+	case told:
+		return keptAside
+	default:
+		return never // no process was told: it is not lost
+	}
 }
 
 // forget drops what this process was sent of the turns up to one.

@@ -638,3 +638,15 @@ func TestCreditWhileSuspending(t *testing.T) {
 		t.Errorf("paid back %d bytes of %d", got.Bytes, cost)
 	}
 }
+
+// What happens between two turns is not kept for ever.
+func TestLogBetweenTurnsIsBounded(t *testing.T) {
+	c := greeted(t, keeping)
+	for rpc := rpcID(2); rpc < 1000; rpc++ {
+		c.now += time.Second
+		c.open(rpc, Request{Kind: DTMFStart})
+	}
+	if n := len(c.s.bind.log); n < 50 || n > 70 {
+		t.Errorf("%d events are kept of 998 in as many seconds", n)
+	}
+}
