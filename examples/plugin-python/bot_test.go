@@ -122,6 +122,13 @@ func (c *call) Command(m *pluginv1.Command) {
 	}
 }
 
+// played is the audio that came since the turn began.
+func (c *call) played() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.audio)
+}
+
 func newCall(t *testing.T, p *pluginwire.Process, start *pluginv1.Start) *call {
 	t.Helper()
 	c := &call{t: t, changed: make(chan struct{}, 1)}
@@ -298,17 +305,17 @@ func TestPythonCredit(t *testing.T) {
 	c.ask(pluginv1.TurnStarted_CAUSE_SPEECH, &pluginv1.Event{AtMs: -4000, Audio: speech})
 	allowed := credit
 	for allowed < len(speech) {
-		before := len(c.audio)
+		before := len(c.played())
 		c.until("audio", func() bool { return len(c.audio) > before || len(c.audio) > allowed-4096 })
-		if len(c.audio) > allowed {
-			t.Fatalf("%d bytes of audio came, %d were allowed", len(c.audio), allowed)
+		if got := len(c.played()); got > allowed {
+			t.Fatalf("%d bytes of audio came, %d were allowed", got, allowed)
 		}
 		allowed += credit
 		c.send(&pluginv1.Event{Body: &pluginv1.Event_Credit{Credit: &pluginv1.Credit{Bytes: credit}}})
 	}
 	c.until("done", func() bool { return c.said[len(c.said)-1] == "done" })
-	if !bytes.Equal(c.audio, speech) {
-		t.Errorf("%d bytes of audio, want the %d that were spoken", len(c.audio), len(speech))
+	if got := c.played(); !bytes.Equal(got, speech) {
+		t.Errorf("%d bytes of audio, want the %d that were spoken", len(got), len(speech))
 	}
 
 	// What is left of the credit reaches for some of it.
