@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
 var crashPoints = flag.Int("crashpoints", 30, "how often TestRandomCrashPoints has a bot die")
@@ -20,7 +18,7 @@ var crashPoints = flag.Int("crashpoints", 30, "how often TestRandomCrashPoints h
 // model of host/session has them die: before and behind each act of a bot that saves
 // before it speaks. Each entry of each call counts once.
 func TestRandomCrashPoints(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	noLeaks(t)
 	const calls = 8
 	p := newPointed(t)
 	random := rand.New(rand.NewPCG(p.seed, 0))

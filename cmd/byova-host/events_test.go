@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/host/config"
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
@@ -41,7 +39,7 @@ func TestEventLog(t *testing.T) {
 }
 
 func testEventLog(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	noLeaks(t)
 	path, err := resumingTestbot()
 	if err != nil {
 		t.Fatal(err)

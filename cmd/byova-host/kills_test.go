@@ -41,10 +41,11 @@ func patient(name, path string) config.Plugin {
 	return p
 }
 
-// quiet are settings with which a caller hears the bot and nobody else.
+// quiet are settings with which a caller hears the bot and nobody else, also when the
+// machine has something else to do for a while.
 func quiet() session.Settings {
 	s := session.DefaultSettings()
-	s.FillerAfter = 0
+	s.FillerAfter, s.NoInputBackstop = 0, 0
 	return s
 }
 
@@ -99,9 +100,17 @@ func (h *inside) end(t *testing.T, pids ...int) {
 			t.Errorf("the host left %s behind", e.Name())
 		}
 	}
-	if t.Failed() {
-		t.Logf("the host's log:\n%s", h.log)
-	}
+}
+
+// noLeaks holds that the test leaves no goroutine. Call it first.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		if !t.Failed() {
+			goleak.VerifyNone(t, before)
+		}
+	})
 }
 
 // noneLeft holds that processes are gone. Whose parent died is not reaped at once.
@@ -253,7 +262,7 @@ func (c *callers) kill(t *testing.T, h *inside, name string) (d death) {
 func TestKills(t *testing.T) {
 	for _, standby := range []bool{false, true} {
 		t.Run(map[bool]string{false: "cold", true: "standby"}[standby], func(t *testing.T) {
-			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			noLeaks(t)
 			echo := patient("echo", echoBinary)
 			echo.Standby = standby
 			h := runPlugins(t, echo)
@@ -332,7 +341,7 @@ var resumingTestbot = sync.OnceValues(func() (string, error) {
 // TestPoison: calls whose entry kills the process, each time, get the fallback. The
 // others lose nothing.
 func TestPoison(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	noLeaks(t)
 	path, err := resumingTestbot()
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,8 @@ type inside struct {
 	addr, base string
 	log        *lockedBuffer
 	stop       context.CancelFunc
-	ended      chan error
+	ended      chan struct{}
+	err        error // with which it ended
 }
 
 // runInside starts a host in this process with echo and the test bot.
@@ -66,20 +67,27 @@ func runConfigured(t *testing.T, configure func(*config.Config)) *inside {
 	dir := runtimeDir(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	h := &inside{base: filepath.Join(dir, "byova-host"), log: &lockedBuffer{}, stop: cancel, ended: make(chan error, 1)}
+	h := &inside{base: filepath.Join(dir, "byova-host"), log: &lockedBuffer{}, stop: cancel, ended: make(chan struct{})}
 	lines, out := io.Pipe()
 	c := config.Default()
 	c.Listen = "127.0.0.1:0"
 	configure(&c)
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Info})
 	go func() {
-		err := host.Run(ctx, t.Context(), host.Config{Config: c, Log: log}, out)
-		out.CloseWithError(err)
-		h.ended <- err
+		defer close(h.ended)
+		h.err = host.Run(ctx, t.Context(), host.Config{Config: c, Log: log}, out)
+		out.CloseWithError(h.err)
 	}()
+	t.Cleanup(func() {
+		h.stop()
+		<-h.ended
+		if t.Failed() {
+			t.Logf("the host's log:\n%s", h.log)
+		}
+	})
 	line, err := bufio.NewReader(lines).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the host did not start: %v\n%s", err, h.log)
+		t.Fatalf("the host did not start: %v", err)
 	}
 	h.addr = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
 	return h
@@ -130,8 +138,9 @@ func (h *inside) unended() (ids []string) {
 func (h *inside) close(t *testing.T) {
 	t.Helper()
 	h.stop()
-	if err := <-h.ended; err != nil {
-		t.Errorf("the host ended with %v", err)
+	<-h.ended
+	if h.err != nil {
+		t.Errorf("the host ended with %v", h.err)
 	}
 	log := h.log.String()
 	if !strings.Contains(log, "calls_cut=0") {

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 
 	"github.com/byova-host/byova-host/host/admin"
@@ -82,7 +81,7 @@ func (s *swapping) program(t *testing.T, i int, version string) string {
 }
 
 func (s *swapping) run(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	noLeaks(t)
 	var all []config.Plugin
 	for i := range s.plugins {
 		all = append(all, patient(agentNumber(i), s.program(t, i, "1")))
@@ -182,6 +181,7 @@ func (s *swapping) line(ctx context.Context, number int, over <-chan struct{}) {
 		}
 		if err := c.place(ctx, over, length); err != nil {
 			s.tally.fault("call %d: after %d frames, of which %d came back: %v", c.number, c.sent, c.next, err)
+			_ = c.say(ctx, mediav1.EventInput_SESSION_END)
 			return
 		}
 		select {
