@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/host/config"
 )
 
 // endsWithin is how long a process may take that has gone wrong until it is replaced,
@@ -218,4 +219,40 @@ func sumOf(t *testing.T, path string) string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// TestEndsAreSeen: a bot gets to see the ends of its last calls before its host ends it.
+func TestEndsAreSeen(t *testing.T) {
+	path, err := resumingTestbot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "events")
+	const calls = 10
+	h := runConfigured(t, func(c *config.Config) {
+		p := patient("log", path)
+		p.Settings = map[string]any{"events": file, "pace": 0.1}
+		c.Plugins = []config.Plugin{p}
+	})
+	c := newCallers(t, h.addr, "log")
+	var all []*regular
+	for i := range calls {
+		r := c.caller(i)
+		if err := r.start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	for _, r := range all {
+		if err := r.hangUp(); err != nil {
+			t.Error(err)
+		}
+	}
+	h.close(t) // at once
+	c.close(t)
+	for name, s := range seenIn(t, file) {
+		if !s.ended {
+			t.Errorf("call %s: its bot did not see the end", name)
+		}
+	}
 }

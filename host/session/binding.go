@@ -7,9 +7,9 @@ import (
 
 const (
 	// suspendWait is how long a process may take to give a call back, and
-	// acceptWait to take one that is resumed.
+	// acceptWait to take one that is resumed: as long as it may take for anything.
 	suspendWait = 2 * time.Second
-	acceptWait  = 2 * time.Second
+	acceptWait  = 5 * time.Second
 	// goOnWait is how long a resumed bot may take to go on with an answer that had
 	// partly left.
 	goOnWait = time.Second

@@ -108,7 +108,7 @@ func (s *state) lost(now time.Duration, number int, err error) {
 	if involved {
 		b.losses++
 	}
-	s.unbind(now, ByCrash, suspicious)
+	s.unbind(now, ByCrash, suspicious && !errors.Is(err, errNotAccepted)) // it did not die
 }
 
 // unbind takes the call from its process and asks for another. Suspicious says that
@@ -125,6 +125,7 @@ func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	b.number++
 	b.before = b.prompts
 	s.due.suspend, s.due.accept, s.due.goOn, s.due.answer = never, never, never, never
+	b.countAttempts()
 	suspect := s.commit(now, suspicious)
 	switch {
 	case !suspicious:
@@ -136,6 +137,17 @@ func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	s.endPrompts()
 	b.sent = 0 // the next one was sent nothing
 	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect, Sudden: b.sudden > 1}})
+}
+
+// countAttempts has each turn that the process was told of come as another attempt,
+// closed or not.
+func (b *binding) countAttempts() {
+	for i, l := range b.log[:b.sent] {
+		if started, ok := l.Body.(TurnStarted); ok {
+			started.Attempt++
+			b.log[i].Body = started
+		}
+	}
 }
 
 // commit settles what becomes of the open turn. If something of its answer had
@@ -305,11 +317,6 @@ func (s *state) flushLog() {
 		e.Replayed = e.Seq <= b.newest
 		b.newest = max(b.newest, e.Seq)
 		switch body := e.Body.(type) {
-		case TurnStarted:
-			if s.turn != nil && s.turn.id == body.Turn {
-				body.Attempt = s.turn.attempt
-			}
-			e.Body = body
 		case InputEnded:
 			if s.turn != nil && s.turn.id == body.Turn {
 				body.AnswerBy = s.due.answer

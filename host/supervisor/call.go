@@ -46,8 +46,12 @@ func (c *call) Send(e session.Event) error {
 		b.Resumed = &without
 		e.Body = b
 	}
-	if _, audio := e.Body.(session.CallerAudio); !audio {
-		c.plugin.trials.told(c)
+	switch e.Body.(type) {
+	case session.CallerAudio:
+	case session.Started, session.TurnStarted, session.InputEnded:
+		c.plugin.trials.told(c, true)
+	default:
+		c.plugin.trials.told(c, false)
 	}
 	err := c.wire.Send(toEvent(e))
 	if gone := err != nil && (errors.Is(err, pluginwire.ErrClosed) || c.process.Err() != nil); gone {

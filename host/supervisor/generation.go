@@ -48,12 +48,8 @@ type generation struct {
 	err      error // the last death
 	sessions int   // that a canary was given
 	bad      int   // of those: crashed, or got the fallback
-	served   bool  // it has had a call
 	ended    bool
 }
-
-// linger is how long a process may take for what it does after its last call.
-const linger = 500 * time.Millisecond
 
 // live starts what looks after a generation whose first process has passed its checks.
 func (g *generation) live(process *pluginwire.Process) {
@@ -79,19 +75,10 @@ func (g *generation) keep(process *pluginwire.Process) {
 				g.back(process, time.Since(died))
 			}
 		case <-g.ctx.Done():
-			if g.hasServed() {
-				pause(g.of.host.ctx, process.Lost(), linger)
-			}
 			process.Stop(g.of.host.polite)
 			process = nil
 		}
 	}
-}
-
-func (g *generation) hasServed() bool {
-	g.of.mu.Lock()
-	defer g.of.mu.Unlock()
-	return g.served
 }
 
 // next is the process that takes over, or nil when none is wanted any more.

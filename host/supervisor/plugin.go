@@ -210,7 +210,7 @@ func (p *plugin) connect(c *call, g *generation, how placing) bool {
 	p.mu.Lock()
 	_, over := how.at(false)
 	if err == nil && over == nil && c.early == nil {
-		c.wire, g.served = wire, true
+		c.wire = wire
 		if how.from != nil {
 			how.from.handOver(c)
 		} else if g == p.canary {

@@ -29,9 +29,10 @@ func TestTrials(t *testing.T) {
 			}
 		}, true},
 		{"another's end", true, func(s *trials, _ *trial) { s.end(&trial{}); s.end(nil) }, true},
-		{"no turn is open", false, func(s *trials, x *trial) { s.told(x.call); s.told(&call{process: other}) }, true},
-		{"none, and something else was going on", false, func(s *trials, _ *trial) { s.told(&call{process: one}) }, false},
-		{"a turn is open, and something else was going on", true, func(s *trials, _ *trial) { s.told(&call{process: one}) }, true},
+		{"no turn is open", false, func(s *trials, x *trial) { s.told(x.call, true); s.told(&call{process: other}, true) }, true},
+		{"none, and something else was going on", false, func(s *trials, _ *trial) { s.told(&call{process: one}, false) }, false},
+		{"a turn is open, and something else was going on", true, func(s *trials, _ *trial) { s.told(&call{process: one}, false) }, true},
+		{"a turn is open, and another call's has come", true, func(s *trials, _ *trial) { s.told(&call{process: one}, true) }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -44,7 +45,7 @@ func TestTrials(t *testing.T) {
 					t.Errorf("the next has to wait %v", got)
 				}
 				test.do(&s, x)
-				s.told(x.call)
+				s.told(x.call, true)
 				if blamed := s.died(one); blamed != test.blamed || x.blamed != test.blamed {
 					t.Errorf("blamed = %v, %v, want %v", blamed, x.blamed, test.blamed)
 				}
@@ -62,7 +63,7 @@ func TestTrials(t *testing.T) {
 				blamed bool
 			}{{false, idleFirst - 1, false}, {false, idleFirst, true}, {true, 0, true}} {
 				var s trials
-				s.told(&call{process: one})
+				s.told(&call{process: one}, true)
 				time.Sleep(test.before)
 				s.begin(&call{process: one}, test.turn, 100*time.Millisecond)
 				if got := s.died(one); got != test.blamed {

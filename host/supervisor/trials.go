@@ -38,6 +38,7 @@ type trial struct {
 	until     time.Time
 	turn      bool        // it is the open turn that is suspected
 	disturbed atomic.Bool // the process was told of another call as well, or shortly before
+	rivalled  atomic.Bool // it was given something new to do in another call
 	blamed    bool        // the process died of it
 }
 
@@ -69,24 +70,28 @@ func (t *trials) end(x *trial) {
 	}
 }
 
-// told takes note that a process is told something of a call. It may be called
-// concurrently with all others.
-func (t *trials) told(c *call) {
+// told takes note that a process is told something of a call, and whether that gives
+// it something to do. It may be called concurrently with all others.
+func (t *trials) told(c *call, work bool) {
 	t.last.Store(time.Now().UnixNano())
 	if x := t.on.Load(); x != nil && x.call != c && x.process == c.process {
 		x.disturbed.Store(true)
+		if work {
+			x.rivalled.Store(true)
+		}
 	}
 }
 
-// died says that a process is gone, and tells whether a suspect is to blame. One with
-// no open turn is only if nothing else was going on.
+// died says that a process is gone, and tells whether a suspect is to blame: not when
+// the process had something else to do meanwhile, of which it may have died as well.
+// One with no open turn is only if nothing else was going on at all.
 func (t *trials) died(process *pluginwire.Process) bool {
 	x := t.on.Load()
 	if x == nil || x.process != process || !time.Now().Before(x.until) {
 		return false
 	}
 	t.on.Store(nil)
-	x.blamed = x.turn || !x.disturbed.Load()
+	x.blamed = !x.disturbed.Load() || x.turn && !x.rivalled.Load()
 	return x.blamed
 }
 

@@ -48,6 +48,7 @@ type Process struct {
 	ctx     context.Context // of the streams: outlives the process a little
 	cancel  context.CancelFunc
 	streams sync.WaitGroup // goroutines of all streams
+	reading sync.Map       // the streams that are read: *stream to nil
 	heart   heart
 
 	stopping chan struct{} // closed when the end is wanted
@@ -256,6 +257,7 @@ func (p *Process) watch() {
 	case <-p.child.exited:
 	case <-p.broken:
 	case <-p.stopping:
+		p.endStreams()
 		p.child.closeStdin()
 		if !p.child.exitedWithin(eofGrace) {
 			// Blocks until the plugin ends, which Stop sees to.
@@ -274,6 +276,30 @@ func (p *Process) watch() {
 	p.cancel()
 	cleaned.Wait()
 	p.cleanUp()
+}
+
+// endStreams closes the streams behind what was sent, and gives the bots a moment to
+// see the ends of their calls: the end of its standard input ends a plugin at once.
+func (p *Process) endStreams() {
+	limit := time.NewTimer(eofGrace)
+	defer limit.Stop()
+	var open []*stream
+	p.reading.Range(func(s, _ any) bool {
+		open = append(open, s.(*stream)) //nolint:forcetypeassert // nothing else is stored
+		return true
+	})
+	for _, s := range open {
+		s.sender.Close()
+	}
+	for _, s := range open {
+		select {
+		case <-s.over:
+		case <-p.child.exited:
+			return
+		case <-limit.C:
+			return
+		}
+	}
 }
 
 // judge ends the process if it still lives and settles what it ended of.

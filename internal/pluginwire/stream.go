@@ -26,6 +26,7 @@ type stream struct {
 	sender  *lane.Sender[*pluginv1.Event]
 	control *lane.Lane[*pluginv1.Event] // call 0
 	single  bool                        // ends with its last call
+	over    chan struct{}               // closed when it has been read to its end
 
 	mu    sync.Mutex
 	calls map[uint64]*Call
@@ -52,8 +53,9 @@ func (p *Process) openStream(single bool) (*stream, error) {
 	}
 	s := &stream{
 		process: p, rpc: rpc, cancel: cancel, single: single,
-		sender: lane.NewSender[*pluginv1.Event](), calls: map[uint64]*Call{},
+		sender: lane.NewSender[*pluginv1.Event](), calls: map[uint64]*Call{}, over: make(chan struct{}),
 	}
+	p.reading.Store(s, nil)
 	s.control = s.sender.Open(wire.Events(audio.Telephone))
 	p.streams.Go(s.send)
 	p.streams.Go(s.receive)
@@ -88,6 +90,8 @@ func (s *stream) receive() {
 			s.dispatch(command)
 		}
 	}
+	s.process.reading.Delete(s)
+	close(s.over)
 	s.sender.Close()
 	s.mu.Lock()
 	expected := s.ended && len(s.calls) == 0
