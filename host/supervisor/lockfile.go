@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
+
+	"github.com/byova-host/byova-host/internal/atomicfile"
 )
 
 // lockFile keeps the sum of each plugin's program from one run of the host to the
@@ -67,7 +68,7 @@ func (l *lockFile) write(plugins map[string]lockedPlugin) error {
 	}
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err == nil {
-		err = replace(l.path, append(text, '\n'))
+		err = atomicfile.Replace(l.path, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write the lock file %s: %w", l.path, err)
@@ -88,29 +89,4 @@ func (l *lockFile) read() (locked, error) {
 		all.Plugins = map[string]lockedPlugin{}
 	}
 	return all, nil
-}
-
-// replace puts a whole new file, readable by its owner alone, in the place of the
-// old one.
-func replace(path string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(content); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
