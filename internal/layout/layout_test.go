@@ -26,24 +26,33 @@ var allowed = []struct {
 	imports []string
 }{
 	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/..."}},
-	{"host", []string{"host/...", "internal/rundir"}},
-	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile"}},
+	{"host", []string{"host/...", "internal/rundir", "internal/byods/..."}},
+	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile", "internal/byods/..."}},
 	{"host/certs", nil},
 	{"host/ping", nil},
 	{"host/metrics", []string{"host/session"}},
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
 	{"host/admin", nil},
 	{"host/session", []string{"internal/audio", "internal/lane"}},
-	{"host/supervisor", []string{"host/session", "internal/checked", "internal/pluginwire/...", "internal/audio", "proto/..."}},
+	{"host/supervisor", []string{"host/session", "internal/atomicfile", "internal/checked", "internal/pluginwire/...", "internal/audio", "proto/..."}},
 	{"internal/pluginwire/...", []string{"internal/checked", "internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
+	{"internal/byods/webextest", nil},
+	{"internal/byods/jws", nil},
+	{"internal/byods/webex", nil},
+	{"internal/byods/store", []string{"internal/byods/webex", "internal/atomicfile"}},
+	{"internal/byods/credential", []string{"internal/byods/webex", "internal/byods/store"}},
+	{"internal/byods/webhook", []string{"internal/byods/webex", "internal/byods/store", "internal/byods/credential"}},
+	{"internal/byods/datasource", []string{"internal/byods/webex", "internal/byods/store", "internal/byods/credential"}},
+	{"internal/byods", []string{"internal/byods/..."}},
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
+	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // audio, breakrules, checked, lane, layout, protogen, rundir, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, lane, layout, protogen, rundir, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 
