@@ -70,7 +70,7 @@ func runConfigured(t *testing.T, configure func(*config.Config)) *inside {
 	h := &inside{base: filepath.Join(dir, "byova-host"), log: &lockedBuffer{}, stop: cancel, ended: make(chan struct{})}
 	lines, out := io.Pipe()
 	c := config.Default()
-	c.Listen = "127.0.0.1:0"
+	c.Listen, c.VerifyTokens = "127.0.0.1:0", false
 	configure(&c)
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Info})
 	go func() {
@@ -235,6 +235,7 @@ func dialHost(t *testing.T, addr string, n int) (conns []*grpc.ClientConn) {
 // heap is what is in use after a collection.
 func heap() int64 {
 	runtime.GC()
+	runtime.GC() // what pools keep goes with the second
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
