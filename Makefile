@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo swap-demo conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -19,6 +19,10 @@ demo: build
 ## swap-demo: calls that stay up while echo is swapped, killed and rolled back
 swap-demo: build
 	./examples/swap-demo.sh
+
+## demo-byods: a customer's journey through Webex's side, with a Webex of its own
+demo-byods: build
+	$(GO) run ./internal/byodsdemo bin/byova-host bin/plugins/echo
 
 ## conformance: all call scripts against echo, with the report of a rule each
 conformance: build

@@ -22,6 +22,7 @@ import (
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
 	"github.com/byova-host/byova-host/host/supervisor"
+	"github.com/byova-host/byova-host/internal/byods"
 	"github.com/byova-host/byova-host/internal/rundir"
 )
 
@@ -53,6 +54,7 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 	}
 	h.warnOfAgents(stop)
 	failed := h.serve()
+	h.unmind = h.mind()
 	keep, cancel := context.WithCancel(stop)
 	defer h.keeping.Wait()
 	defer cancel()
@@ -69,23 +71,27 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 
 // host holds what Run opened, in that order.
 type host struct {
-	config  Config
-	log     hclog.Logger
-	tls     *tls.Config  // nil: none
-	door    net.Listener // to Webex
-	bell    net.Listener // for the ping; nil: none
-	dir     *rundir.Dir
-	copies  *rundir.Dir  // of programs; nil: in dir
-	desk    net.Listener // to the operator
-	plugins *supervisor.Supervisor
-	metrics *metrics.Metrics
-	calls   *session.Sessions
-	rpc     *rpc.Server
-	admin   *admin.Server
-	ping    *ping.Server
-	serving sync.WaitGroup
-	watcher *watcher // nil: none
-	keeping sync.WaitGroup
+	config    Config
+	log       hclog.Logger
+	tls       *tls.Config  // nil: none
+	door      net.Listener // to Webex
+	bell      net.Listener // for the ping; nil: none
+	byods     *byods.Service
+	unmind    func()       // ends what looks after byods; nil: nothing does
+	hooks     *hooks       // nil: none
+	letterbox net.Listener // for webhooks; nil: none
+	dir       *rundir.Dir
+	copies    *rundir.Dir  // of programs; nil: in dir
+	desk      net.Listener // to the operator
+	plugins   *supervisor.Supervisor
+	metrics   *metrics.Metrics
+	calls     *session.Sessions
+	rpc       *rpc.Server
+	admin     *admin.Server
+	ping      *ping.Server
+	serving   sync.WaitGroup
+	watcher   *watcher // nil: none
+	keeping   sync.WaitGroup
 }
 
 // open makes the parts. What it has opened when it returns an error, close closes.
@@ -98,10 +104,13 @@ func (h *host) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := h.openBYODS(ctx); err != nil {
+		return err
+	}
 	if err := h.listen(); err != nil {
 		return err
 	}
-	h.metrics = metrics.New(h.live)
+	h.metrics = metrics.New(h.live, h.sources)
 	copies := h.dir.Path
 	if h.config.PluginDir != "" {
 		if h.copies, err = rundir.MakeIn(h.config.PluginDir); err != nil {
@@ -135,20 +144,39 @@ func (h *host) listen() (err error) {
 			return fmt.Errorf("listen for the ping: %w", err)
 		}
 		if h.config.Ping.TLS {
-			own := certs.Files{Cert: h.config.TLS.Cert, Key: h.config.TLS.Key} // load balancers have no certificate
-			settings, err := own.Server(h.log.Named("ping"))
-			if err != nil {
+			if h.bell, err = h.secure(h.bell, "ping"); err != nil {
 				return err
 			}
-			h.bell = tls.NewListener(h.bell, settings)
 		}
 		h.log.Info("ping", "address", h.bell.Addr().String(), "service", h.config.Ping.Service)
+	}
+	if h.hooks != nil {
+		if h.letterbox, err = net.Listen("tcp", h.config.BYODS.Listen); err != nil {
+			return fmt.Errorf("listen for webhooks: %w", err)
+		}
+		if h.config.BYODS.TLS {
+			if h.letterbox, err = h.secure(h.letterbox, "webhook"); err != nil {
+				return err
+			}
+		}
+		h.log.Info("webhooks", "address", h.letterbox.Addr().String())
 	}
 	if h.dir, err = rundir.Make(); err != nil {
 		return err
 	}
 	h.desk, err = h.openDesk()
 	return err
+}
+
+// secure has a listener speak TLS with the host's certificate. Its clients are asked
+// for none: load balancers have none, and Webex shows none with a webhook.
+func (h *host) secure(l net.Listener, name string) (net.Listener, error) {
+	own := certs.Files{Cert: h.config.TLS.Cert, Key: h.config.TLS.Key}
+	settings, err := own.Server(h.log.Named(name))
+	if err != nil {
+		return l, err
+	}
+	return tls.NewListener(l, settings), nil
 }
 
 func (h *host) openDesk() (net.Listener, error) {
@@ -188,9 +216,9 @@ func (h *host) warnOfAgents(ctx context.Context) {
 
 // serve starts the servers and tells of the first that fails.
 func (h *host) serve() <-chan error {
-	h.rpc = rpc.Options{TLS: h.tls, Reflection: h.config.Reflection}.NewServer(h.calls, h.log.Named("rpc"))
+	h.rpc = rpc.Options{TLS: h.tls, Reflection: h.config.Reflection, Verifier: h.verifier()}.NewServer(h.calls, h.log.Named("rpc"))
 	h.admin = admin.NewServer(h, h.metrics.Handler())
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	start := func(l net.Listener, serve func(net.Listener) error) {
 		h.serving.Go(func() {
 			if err := serve(l); err != nil {
@@ -203,6 +231,9 @@ func (h *host) serve() <-chan error {
 	if h.bell != nil {
 		h.ping = ping.NewServer(h.config.Ping.Service)
 		start(h.bell, h.ping.Serve)
+	}
+	if h.hooks != nil {
+		start(h.letterbox, h.hooks.Serve)
 	}
 	return failed
 }
@@ -236,13 +267,19 @@ func (h *host) close(ctx context.Context) (err error) {
 		if h.ping != nil {
 			err = errors.Join(err, h.ping.Stop(ctx))
 		}
+		if h.hooks != nil {
+			err = errors.Join(err, h.hooks.Stop(ctx))
+		}
 		h.serving.Wait()
 	} else {
-		for _, l := range []net.Listener{h.door, h.bell, h.desk} {
+		for _, l := range []net.Listener{h.door, h.bell, h.letterbox, h.desk} {
 			if l != nil {
 				err = errors.Join(err, l.Close())
 			}
 		}
+	}
+	if h.unmind != nil {
+		h.unmind()
 	}
 	if h.plugins != nil {
 		h.plugins.Stop(ctx)

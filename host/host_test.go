@@ -38,6 +38,7 @@ func echoHost(t *testing.T, with func(*Config)) (addr, runtime string, end func(
 		t.Fatalf("build echo: %v\n%s", err, out)
 	}
 	c := Config{Config: config.Default(), Log: hclog.New(&hclog.LoggerOptions{Output: t.Output(), Level: hclog.Warn})}
+	c.VerifyTokens = false
 	c.Listen, c.Plugins = "127.0.0.1:0", []config.Plugin{config.DefaultPlugin("echo", echo)}
 	with(&c)
 	stop, cancel := context.WithCancel(t.Context())

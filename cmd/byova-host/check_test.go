@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"good", good, 0, []string{"FILE: ok"}},
 		{"tokens", strings.TrimPrefix(good, "verify_tokens: false\n"), 0,
-			[]string{"FILE:1: verify_tokens: warning: tokens cannot be checked yet: the host starts only with false here or with --verify-tokens=false", "FILE: ok"}},
+			[]string{"FILE:1: verify_tokens: warning: without byods.store.dir no data source is known, and every call is refused: set it, or let everybody in with false here or --verify-tokens=false", "FILE: ok"}},
 		{"nothing", "verify_tokens: false", 0, []string{"FILE:1: plugins: warning: names no plugin: serve needs --plugin PATH then", "FILE: ok"}},
 		{"bad", "listen: localhost:${A_PORT}\nlimits:\n  idel: 3m\nplugins:\n  echo: {path: /none}\nverify_tokens: false", 1, []string{
 			`FILE:1: listen: "localhost:99999" is no address: "99999" is no port: write a number from 0 to 65535`,

@@ -23,11 +23,18 @@ const (
 
 // commands are all commands of the program.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Take calls from Webex and hand them to plugins."`
-	Call    callCmd    `cmd:"" help:"Place a call as Webex does, and judge the server by it."`
-	Plugins pluginsCmd `cmd:"" help:"See and change the plugins of a running host."`
-	Check   checkCmd   `cmd:"" help:"Say all that is wrong with a configuration file."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" help:"Take calls from Webex and hand them to plugins."`
+	Call        callCmd        `cmd:"" help:"Place a call as Webex does, and judge the server by it."`
+	Plugins     pluginsCmd     `cmd:"" help:"See and change the plugins of a running host."`
+	Check       checkCmd       `cmd:"" help:"Say all that is wrong with a configuration file."`
+	Auth        authCmd        `cmd:"" help:"The integration's authorisation at Webex."`
+	Orgs        orgsCmd        `cmd:"" help:"The customers' organisations."`
+	Webhooks    webhooksCmd    `cmd:"" help:"Where Webex tells of customers."`
+	Datasources datasourcesCmd `cmd:"" help:"The data sources that Webex calls."`
+	Schemas     schemasCmd     `cmd:"" help:"The contracts that a data source may have."`
+	Token       tokenCmd       `cmd:"" help:"Tokens that Webex presents."`
+	Store       storeCmd       `cmd:"" help:"The records of all this."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 func main() { os.Exit(mainCode()) }

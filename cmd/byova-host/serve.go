@@ -24,7 +24,7 @@ type serveCmd struct {
 	Listen       string   `placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${listen})."`
 	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
-	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). Not possible yet: start with --verify-tokens=false."`
+	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). With --verify-tokens=false everybody who reaches the port can call."`
 	Watch        bool     `help:"Swap a plugin when its binary changes on disk, and move its calls at once. For development."`
 	PluginLog    string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Level of the plugins' own logs (info): trace, debug, info, warn or error."`
 }
@@ -43,7 +43,6 @@ func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
 		Name: "byova-host", Output: os.Stderr, Level: settings.Log.Level, JSONFormat: settings.Log.JSON,
 	})
 	warnOf(problems, log)
-	log.Warn("tokens are not verified: anyone who reaches the port can place calls", "listen", settings.Listen)
 	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
@@ -66,11 +65,7 @@ func (c *serveCmd) load() (config.Config, []config.Problem, error) {
 		return settings, nil, brokenConfig(problems)
 	}
 	c.override(&settings)
-	switch {
-	case settings.VerifyTokens:
-		return settings, nil, usageError{"serve: tokens cannot be checked yet: start with --verify-tokens=false, " +
-			"and only where nobody but you can reach the port"}
-	case len(settings.Plugins) == 0:
+	if len(settings.Plugins) == 0 {
 		return settings, nil, usageError{"serve: no plugin: name one with --plugin PATH, or in a file with --config FILE"}
 	}
 	return settings, problems, nil
@@ -78,7 +73,7 @@ func (c *serveCmd) load() (config.Config, []config.Problem, error) {
 
 func warnOf(problems []config.Problem, log hclog.Logger) {
 	for _, p := range problems {
-		if p.Key != "verify_tokens" { // a flag says otherwise
+		if p.Key != "verify_tokens" { // the host says it itself, and a flag may say otherwise
 			log.Warn("configuration", "problem", p.String())
 		}
 	}

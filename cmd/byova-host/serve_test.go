@@ -214,7 +214,7 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"serve", "--plugin", "x"}, 2, "--verify-tokens=false"},
+		{[]string{"serve", "--plugin", "x", "--listen", "nowhere"}, 1, "nowhere"}, // tokens or not
 		{[]string{"serve", "--verify-tokens=false", "--listen", "127.0.0.1:0"}, 2, "--plugin"},
 		{[]string{"serve", "--verify-tokens=false", "--plugin", "x", "--listen", "nowhere"}, 1, "nowhere"},
 		{[]string{"serve", "--verify-tokens=false", "--plugin", "x", "--listen", "127.0.0.1:0", "--admin", "0.0.0.0:1"}, 1, "loopback"},

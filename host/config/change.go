@@ -8,7 +8,7 @@ import (
 )
 
 // atStart are the keys and sections that count only when a host starts.
-var atStart = []string{"listen", "admin", "log.json", "tls", "reflection", "ping", "plugin_lock", "plugin_dir"}
+var atStart = []string{"listen", "admin", "log.json", "tls", "reflection", "ping", "plugin_lock", "plugin_dir", "verify_tokens", "byods"}
 
 // Change is a key whose value is another one.
 type Change struct {
@@ -107,7 +107,7 @@ func needsRestart(key string) bool {
 // Reload gives what counts in a host that began with c when it reads after: all
 // that needs no restart.
 func (c Config) Reload(after Config) Config {
-	c.Shutdown, c.VerifyTokens = after.Shutdown, after.VerifyTokens
+	c.Shutdown = after.Shutdown
 	c.Log.Level, c.Limits, c.Unknown = after.Log.Level, after.Limits, after.Unknown
 	c.Calls, c.Agents, c.Plugins = after.Calls, after.Agents, after.Plugins
 	return c

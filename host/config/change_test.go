@@ -31,6 +31,8 @@ func TestChanges(t *testing.T) {
 		{"the log", func(c *Config) { c.Log = Log{Level: hclog.Debug, JSON: true} }, []Change{{"log.level", false}, {"log.json", true}}},
 		{"certificates", func(c *Config) { c.TLS.Cert, c.Reflection = "x", true }, []Change{{"tls.cert", true}, {"reflection", true}}},
 		{"where plugins are kept", func(c *Config) { c.PluginLock, c.PluginDir = "x", "y" }, []Change{{"plugin_lock", true}, {"plugin_dir", true}}},
+		{"Webex's side", func(c *Config) { c.BYODS.Webhook.Secret, c.VerifyTokens = "another", false },
+			[]Change{{"verify_tokens", true}, {"byods.webhook.secret", true}}},
 		{"limits", func(c *Config) { c.Limits.Sessions, c.Shutdown, c.Unknown = 5, time.Second, Reject },
 			[]Change{{"shutdown_timeout", false}, {"limits.sessions", false}, {"unknown_calls", false}}},
 		{"calls, which agents inherit", func(c *Config) {

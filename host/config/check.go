@@ -20,9 +20,7 @@ func (r *reader) check(c *Config) {
 	for _, p := range c.Plugins {
 		r.checkSum(p)
 	}
-	if c.VerifyTokens {
-		r.at("verify_tokens", true, "tokens cannot be checked yet: the host starts only with false here or with --verify-tokens=false")
-	}
+	r.checkBYODS(c)
 }
 
 // set reports whether the file or the environment says something of a key, right
@@ -89,7 +87,8 @@ func (r *reader) checkPair(c *Config) {
 func (r *reader) checkPorts(c *Config) {
 	type server struct{ key, address, host, port string }
 	var before []server
-	for _, s := range []server{{key: "listen", address: c.Listen}, {key: "admin", address: c.Admin}, {key: "ping.listen", address: c.Ping.Listen}} {
+	for _, s := range []server{{key: "listen", address: c.Listen}, {key: "admin", address: c.Admin}, {key: "ping.listen", address: c.Ping.Listen},
+		{key: "byods.webhook.listen", address: c.BYODS.Listen}} {
 		var err error
 		if s.host, s.port, err = net.SplitHostPort(s.address); err != nil || s.port == "0" {
 			continue // unset, a socket, or one that is free

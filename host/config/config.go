@@ -32,6 +32,7 @@ type Config struct {
 	Plugins      []Plugin         // in the order of the file
 	PluginLock   string           // the file of the sums of what runs; empty: none
 	PluginDir    string           // of the copies that run; empty: below the runtime directory
+	BYODS        BYODS
 }
 
 // Log says what is logged and how.
@@ -137,6 +138,7 @@ func Default() Config {
 			FillerPrompt:   Prompt{Audio: settings.Filler},
 			FallbackPrompt: Prompt{Audio: settings.Fallback.Prompt},
 		},
+		BYODS: defaultBYODS(),
 	}
 }
 

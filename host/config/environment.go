@@ -19,7 +19,7 @@ type variable struct {
 	form string // what it holds, when that is not what the file holds
 }
 
-// prefix is that of all variables.
+// prefix is that of the variables of calls. Those of Webex's side have others.
 const prefix = "WEBEX_MEDIA_"
 
 var environment = []variable{
@@ -50,6 +50,14 @@ var environment = []variable{
 		"0", "false", "false", "false", "no", "false", "off", "false"), "1, true, yes, on; 0, false, no, off"},
 	{prefix + "LOG_LEVEL", "log.level", oneOf("debug", "debug", "info", "info", "warning", "warn", "error", "error", "critical", "error"),
 		"DEBUG, INFO, WARNING, ERROR or CRITICAL"},
+	{"WEBEX_INTEGRATION_CLIENT_ID", "byods.integration.client_id", asIs, ""},
+	{"WEBEX_INTEGRATION_CLIENT_SECRET", "byods.integration.client_secret", asIs, ""},
+	{"WEBEX_INTEGRATION_REDIRECT_URI", "byods.integration.redirect_uri", asIs, ""},
+	{"WEBEX_SA_CLIENT_ID", "byods.service_app.client_id", asIs, ""},
+	{"WEBEX_SA_CLIENT_SECRET", "byods.service_app.client_secret", asIs, ""},
+	{"WEBEX_WEBHOOK_TARGET_URL", "byods.webhook.url", asIs, ""},
+	{"BYOVA_STORE", "byods.store.dir", asIs, ""},
+	{"BYOVA_STORE_KEY", "byods.store.key", asIs, ""},
 }
 
 // instead says of variables with no equal meaning here what to use.

@@ -16,7 +16,17 @@ var levels = word(
 )
 
 // fields are the keys of the file, but for those of calls, agents and plugins.
-var fields = []field[Config]{
+var fields = slices.Concat(hostFields, byodsFields, sections)
+
+// sections have tables of their own.
+var sections = []field[Config]{
+	{"calls", callsBinding{}, "How calls are treated."},
+	{"agents", agentsBinding{}, "Agents whose calls are treated otherwise."},
+	{"plugins", pluginsBinding{}, "The programs that answer calls."},
+}
+
+// hostFields are those of the host itself.
+var hostFields = []field[Config]{
 	{"listen", bind(text("address", checkAddress), func(c *Config) *string { return &c.Listen }),
 		"Where Webex calls, as host:port. Port 0 takes a free one."},
 	{"admin", bind(text("address", checkAdmin), func(c *Config) *string { return &c.Admin }),
@@ -24,7 +34,7 @@ var fields = []field[Config]{
 	{"shutdown_timeout", bind(duration(0, 24*time.Hour, orZero), func(c *Config) *time.Duration { return &c.Shutdown }),
 		"How long live calls may go on after the host was told to stop. 0s cuts them at once."},
 	{"verify_tokens", bind(boolean(), func(c *Config) *bool { return &c.VerifyTokens }),
-		"Check the tokens that Webex presents. Not possible yet: the host starts only with false."},
+		"Check the token that Webex presents with each RPC. False lets everybody in who reaches the port."},
 	{"log.level", bind(levels, func(c *Config) *hclog.Level { return &c.Log.Level }),
 		"The least level that is logged."},
 	{"log.json", bind(boolean(), func(c *Config) *bool { return &c.Log.JSON }),
@@ -60,9 +70,6 @@ var fields = []field[Config]{
 		"A file that keeps the SHA-256 of each plugin's program: one that has changed is not started, and a swap writes the new sum. Unset: none."},
 	{"plugin_dir", bind(path("directory", checkDirectory), func(c *Config) *string { return &c.PluginDir }),
 		"Where the copies of the programs are kept that run. Programs must be executable there. Unset: in the runtime directory."},
-	{"calls", callsBinding{}, "How calls are treated."},
-	{"agents", agentsBinding{}, "Agents whose calls are treated otherwise."},
-	{"plugins", pluginsBinding{}, "The programs that answer calls."},
 }
 
 // callsBinding reads the section calls.

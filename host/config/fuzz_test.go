@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,9 @@ func FuzzConfig(f *testing.F) {
 		"plugin_lock: lock\nplugin_dir: .\nplugins: {a: {path: bot, sha256: '" + programSum + "', orgs: [a, '${B}'], sessions: 3, swap: move, " +
 			"drain_timeout: 0s, cut_after: 1m, crash_wait: 0s, standby: true, breaker: {starts: 1}, canary_limit: 0, limits: {memory: 512 MiB, open_files: 99}}}\n",
 		"tls: {cert: s.pem, key: s.pem, client_ca: s.pem, client_names: ['*.a', O=b]}\n",
+		"byods: {store: {dir: ., key_file: key}, integration: {client_id: C, client_secret: '$${x', scopes: [a]}, rate: 1.5}\n",
+		"byods: {store: {dir: ., key: " + strings.Repeat("0f", 32) + "}, service_app: {client_id: C, client_secret_file: key}, " +
+			"webhook: {listen: ':1', url: 'https://h/p', secret: s}, data_source: {url: 'https://h', lifetime: 90m}, issuers: ['https://i/idb']}\n",
 		"limits: {sessions: 1_0, idle: 1h}\nshutdown_timeout: 1.5m\n", "listen: !!binary aGk6MQ==\n", "log: {level: \"in\\x66o\"}\r\n",
 	} {
 		f.Add([]byte(text))

@@ -16,21 +16,27 @@ type Metrics struct {
 	calls    calls
 	swaps    *prometheus.CounterVec
 	crashes  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 
 	mu     sync.Mutex
 	agents map[string]bool // that have a label of their own
 }
 
-// New makes the numbers of a host with the plugins that the func lists.
-func New(live func() []Plugin) *Metrics {
+// New makes the numbers of a host with the plugins and data sources that the funcs
+// list. Nil lists none.
+func New(live func() []Plugin, registered func() []DataSource) *Metrics {
+	if registered == nil {
+		registered = func() []DataSource { return nil }
+	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), agents: map[string]bool{}, calls: newCalls(),
 		swaps:   counter("plugin_swaps_total", "Swaps, promotions, rollbacks and restarts: done, failed, or rolled_back for canaries given up by the host itself.", "plugin", "outcome"),
 		crashes: counter("plugin_crashes_total", "Processes of a plugin that ended unasked.", "plugin"),
+		refused: counter("tokens_refused_total", "RPCs that were refused for their token.", "category"),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.calls.active, m.calls.begun, m.calls.ended, m.calls.turns, m.calls.firstAudio, m.calls.fallbacks, m.calls.pause,
-		m.calls.late, m.calls.unplayed, m.calls.unheard, m.swaps, m.crashes, plugins{live, m.swaps, m.crashes})
+		m.calls.late, m.calls.unplayed, m.calls.unheard, m.swaps, m.crashes, m.refused, plugins{live, m.swaps, m.crashes}, dataSources{registered})
 	return m
 }
 

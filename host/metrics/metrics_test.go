@@ -23,6 +23,8 @@ func busy() *Metrics {
 			{Name: "echo", Generation: 1, Sessions: 3, Broken: true}, {Name: "echo", Generation: 2, Sessions: 4},
 			{Name: "echo", Generation: 2, Sessions: 1}, {Name: "menu\xff", Generation: 1},
 		}
+	}, func() []DataSource {
+		return []DataSource{{Org: "7ecad38e", Expires: time.Unix(1790000000, 0)}, {Org: "912b2c37", Trouble: true}}
 	})
 	var o session.Observer = m
 	o.CallBegan("desk")
@@ -38,6 +40,7 @@ func busy() *Metrics {
 	m.SwapDone("echo", false)
 	m.RolledBack("echo")
 	m.Crashed("echo")
+	m.TokenRefused("expired")
 	return m
 }
 
@@ -72,10 +75,17 @@ byova_calls_ended_total{agent="desk",reason="caller"} 1
 byova_calls_ended_total{agent="desk",reason="failed"} 0
 byova_calls_ended_total{agent="desk",reason="gone"} 0
 byova_calls_ended_total{agent="desk",reason="shutdown"} 0
+# HELP byova_data_source_expiry_timestamp_seconds When the tokens of an organisation's data source expire, in seconds since 1970.
+# TYPE byova_data_source_expiry_timestamp_seconds gauge
+byova_data_source_expiry_timestamp_seconds{org="7ecad38e"} 1.79e+09
 # HELP byova_fallbacks_total Calls that the fallback took.
 # TYPE byova_fallbacks_total counter
 byova_fallbacks_total{agent="desk",reason="bot failed"} 1
 byova_fallbacks_total{agent="desk",reason="call too long"} 0
+# HELP byova_org_trouble 1 for an organisation whose tokens or data source cannot be looked after.
+# TYPE byova_org_trouble gauge
+byova_org_trouble{org="7ecad38e"} 0
+byova_org_trouble{org="912b2c37"} 1
 # HELP byova_plugin_breaker_open 1 for a plugin that ended too often and is not started again.
 # TYPE byova_plugin_breaker_open gauge
 byova_plugin_breaker_open{plugin="echo"} 1
@@ -97,6 +107,9 @@ byova_plugin_swaps_total{outcome="failed",plugin="echo"} 1
 byova_plugin_swaps_total{outcome="failed",plugin="menu�"} 0
 byova_plugin_swaps_total{outcome="rolled_back",plugin="echo"} 1
 byova_plugin_swaps_total{outcome="rolled_back",plugin="menu�"} 0
+# HELP byova_tokens_refused_total RPCs that were refused for their token.
+# TYPE byova_tokens_refused_total counter
+byova_tokens_refused_total{category="expired"} 1
 # HELP byova_turns_total Turns that have ended, by how: answered, interrupted or failed.
 # TYPE byova_turns_total counter
 byova_turns_total{agent="desk",end="answered"} 1
@@ -139,7 +152,7 @@ func TestTimes(t *testing.T) {
 // TestAgentsAreBounded: however many agents there are, calls that began are those
 // that end.
 func TestAgentsAreBounded(t *testing.T) {
-	m := New(func() []Plugin { return nil })
+	m := New(func() []Plugin { return nil }, nil)
 	for i := range 3 * maxAgents {
 		m.CallBegan(fmt.Sprint("agent-", i))
 	}

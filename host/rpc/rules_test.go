@@ -79,15 +79,21 @@ type stage struct {
 	dial func(...grpc.DialOption) *grpc.ClientConn // one more connection
 }
 
-// perform serves the calls of a puppet.
+// perform serves the calls of a puppet to everybody.
 func perform(t *testing.T, p *puppet, config session.Config) *stage {
+	t.Helper()
+	return performTo(t, rpc.Options{}, p, config)
+}
+
+// performTo serves them with options of its own.
+func performTo(t *testing.T, o rpc.Options, p *puppet, config session.Config) *stage {
 	t.Helper()
 	if config.Log == nil {
 		config.Log = hclog.NewNullLogger()
 	}
 	l := bufconn.Listen(1 << 20)
 	r := &stage{rig: rig{sessions: session.New(p, config)}}
-	r.server = rpc.NewServer(r.sessions, config.Log)
+	r.server = o.NewServer(r.sessions, config.Log)
 	var served sync.WaitGroup
 	served.Go(func() {
 		if err := r.server.Serve(l); err != nil {

@@ -45,6 +45,7 @@ type Server struct {
 type Options struct {
 	TLS        *tls.Config // nil: none
 	Reflection bool        // answer gRPC reflection, v1 and v1alpha
+	Verifier   Verifier    // of the tokens of calls; nil: everybody may call
 }
 
 // NewServer makes a server with the zero Options.
@@ -55,8 +56,11 @@ func NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 // NewServer makes a server that hands calls to sessions.
 func (o Options) NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 	s := &Server{health: health.NewServer()}
+	agent := &virtualAgent{sessions: sessions, log: log, verifier: o.Verifier}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(o.credentials(log)),
+		grpc.StreamInterceptor(agent.verifyStream),
+		grpc.UnaryInterceptor(agent.verifyUnary),
 		grpc.InTapHandle(takeTicket(sessions)),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.InitialConnWindowSize(window),
@@ -67,7 +71,7 @@ func (o Options) NewServer(sessions *session.Sessions, log hclog.Logger) *Server
 			MinTime: 5 * time.Second, PermitWithoutStream: true, // Webex's policy is not published: be lenient
 		}),
 	)
-	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, &virtualAgent{sessions: sessions, log: log})
+	mediav1.RegisterVoiceVirtualAgentServer(s.grpc, agent)
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	ccaiv1.RegisterHealthServer(s.grpc, &ciscoHealth{standard: s.health})
 	if o.Reflection {
@@ -124,6 +128,7 @@ type virtualAgent struct {
 	mediav1.UnimplementedVoiceVirtualAgentServer
 	sessions *session.Sessions
 	log      hclog.Logger
+	verifier Verifier // nil: everybody may call
 }
 
 type stream = grpc.BidiStreamingServer[mediav1.VoiceVARequest, mediav1.VoiceVAResponse]
@@ -138,6 +143,9 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 	}
 	request, err := fromRequest(first)
 	if err != nil {
+		return v.refuse(ctx, first, err)
+	}
+	if err := permit(ctx, first.GetCustomerOrgId()); err != nil {
 		return v.refuse(ctx, first, err)
 	}
 	request.Tracking = trackingID(ctx)
@@ -216,7 +224,7 @@ func (v *virtualAgent) ListVirtualAgents(ctx context.Context, q *mediav1.ListVAR
 	if q.GetCustomerOrgId() == "" {
 		return nil, toStatus(fmt.Errorf("%w: no customer_org_id", session.ErrBadRequest))
 	}
-	agents, err := v.sessions.List(ctx, q.GetCustomerOrgId())
+	agents, err := v.agentsOf(ctx, q.GetCustomerOrgId())
 	if err != nil {
 		v.log.Warn("agents not listed", "org", q.GetCustomerOrgId(), "error", err)
 		return nil, toStatus(err)
@@ -228,6 +236,14 @@ func (v *virtualAgent) ListVirtualAgents(ctx context.Context, q *mediav1.ListVAR
 		})
 	}
 	return list, nil
+}
+
+// agentsOf lists the agents of an organisation to who may ask for it.
+func (v *virtualAgent) agentsOf(ctx context.Context, org string) ([]session.AgentInfo, error) {
+	if err := permit(ctx, org); err != nil {
+		return nil, err
+	}
+	return v.sessions.List(ctx, org)
 }
 
 // toStatus is the only place where our errors become gRPC codes.
@@ -253,6 +269,14 @@ func toStatus(err error) error {
 	}
 	if errors.Is(err, session.ErrAgentUnavailable) { // why is nobody's business outside
 		return status.Error(codes.Unavailable, session.ErrAgentUnavailable.Error()+": try again or choose another")
+	}
+	for _, refusal := range []struct {
+		err  error
+		code codes.Code
+	}{{ErrUnauthenticated, codes.Unauthenticated}, {ErrPermissionDenied, codes.PermissionDenied}} {
+		if errors.Is(err, refusal.err) { // and a forger learns nothing more
+			return status.Error(refusal.code, refusal.err.Error())
+		}
 	}
 	for _, known := range codeOf {
 		if errors.Is(err, known.err) {

@@ -145,7 +145,13 @@ func sound(conversation string, data []byte) *mediav1.VoiceVARequest {
 // that comes back.
 func (r *rig) exchange(t *testing.T, requests ...*mediav1.VoiceVARequest) ([]*mediav1.VoiceVAResponse, error) {
 	t.Helper()
-	st, err := mediav1.NewVoiceVirtualAgentClient(r.conn).ProcessCallerInput(t.Context())
+	return r.exchangeIn(t.Context(), t, requests...)
+}
+
+// exchangeIn does the same with the metadata of a context.
+func (r *rig) exchangeIn(ctx context.Context, t *testing.T, requests ...*mediav1.VoiceVARequest) ([]*mediav1.VoiceVAResponse, error) {
+	t.Helper()
+	st, err := mediav1.NewVoiceVirtualAgentClient(r.conn).ProcessCallerInput(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
