@@ -667,3 +667,47 @@ func freeAddress(t *testing.T) string {
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// TestOneRenewalOfTwoHosts: two that share a directory, as two processes do, renew
+// once. Each refresh token counts once here.
+func TestOneRenewalOfTwoHosts(t *testing.T) {
+	dir := t.TempDir() + "/s"
+	open := func() store.Store {
+		f, err := store.Open(store.FileConfig{Dir: dir, Key: bytes.Repeat([]byte{1}, 32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	first := newDesk(t, webextest.Config{RotateRefresh: true}, open())
+	first.customer(t)
+	c, integration := first.app.config, first.integration.config
+	c.Store, integration.Store = open(), open()
+	c.Integration = NewIntegration(integration)
+	second := NewServiceApp(c)
+	for _, sources := range [][]webex.TokenSource{
+		{first.app.Org(org), second.Org(org)}, {first.integration, c.Integration},
+	} {
+		for range 3 {
+			was, err := sources[0].Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			first.Requests()
+			got := make([]string, 8)
+			var all sync.WaitGroup
+			for i := range got {
+				all.Go(func() {
+					var err error
+					if got[i], err = sources[i%2].Renew(t.Context(), was); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if n := first.asked("/v1/access_token"); n != 1 || got[0] == was || len(slices.Compact(got)) != 1 {
+				t.Errorf("%d renewals, %d tokens", n, len(slices.Compact(got)))
+			}
+		}
+	}
+}

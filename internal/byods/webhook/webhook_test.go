@@ -538,6 +538,37 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 	})
 }
 
+// TestDoneOnce: an event that is done is done, also where records come from a file.
+func TestDoneOnce(t *testing.T) {
+	f, err := store.Open(store.FileConfig{Dir: t.TempDir() + "/s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		records, err := store.NewCache(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDesk(t, webextest.Config{}, records)
+		d.ensure(t)
+		stop := d.run(t)
+		if err := d.Authorize(t.Context(), string(org)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		fetches := 0
+		for _, q := range d.Requests() {
+			if strings.HasPrefix(q.Path, "/v1/applications") {
+				fetches++
+			}
+		}
+		if o := d.org(t); fetches != 1 || o.Events.Pending != nil {
+			t.Errorf("%d fetches, pending %v", fetches, o.Events.Pending)
+		}
+	})
+}
+
 // TestNotNoted: what cannot be noted is not said to be.
 func TestNotNoted(t *testing.T) {
 	dir := t.TempDir() + "/s"
