@@ -112,3 +112,17 @@ func TestR57_Tokens(t *testing.T) {
 		}
 	}
 }
+
+// TestForgersDoNotFillTheLog: a token costs nothing to forge.
+func TestForgersDoNotFillTheLog(t *testing.T) {
+	log := &lockedLog{}
+	r := performTo(t, rpc.Options{Verifier: tokens{}}, &puppet{}, session.Config{Log: hclog.New(&hclog.LoggerOptions{Output: log})})
+	for range 300 {
+		if _, err := r.exchange(t, event("c", mediav1.EventInput_SESSION_START)); status.Code(err) != codes.Unauthenticated {
+			t.Fatal(err)
+		}
+	}
+	if lines := strings.Count(log.String(), "RPC refused"); lines < 100 || lines > 200 {
+		t.Errorf("%d lines for 300 forgeries, want 100 and one a second", lines)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -56,7 +57,7 @@ func NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 // NewServer makes a server that hands calls to sessions.
 func (o Options) NewServer(sessions *session.Sessions, log hclog.Logger) *Server {
 	s := &Server{health: health.NewServer()}
-	agent := &virtualAgent{sessions: sessions, log: log, verifier: o.Verifier}
+	agent := &virtualAgent{sessions: sessions, log: log, verifier: o.Verifier, forged: rate.NewLimiter(1, forgedLines)}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(o.credentials(log)),
 		grpc.StreamInterceptor(agent.verifyStream),
@@ -128,7 +129,8 @@ type virtualAgent struct {
 	mediav1.UnimplementedVoiceVirtualAgentServer
 	sessions *session.Sessions
 	log      hclog.Logger
-	verifier Verifier // nil: everybody may call
+	verifier Verifier      // nil: everybody may call
+	forged   *rate.Limiter // of lines in the log, for what anybody can send
 }
 
 type stream = grpc.BidiStreamingServer[mediav1.VoiceVARequest, mediav1.VoiceVAResponse]
@@ -179,6 +181,9 @@ func trackingID(ctx context.Context) string {
 // the caller.
 func (v *virtualAgent) refuse(ctx context.Context, first *mediav1.VoiceVARequest, err error) error {
 	refusal := toStatus(err)
+	if !v.worthALine(err) {
+		return refusal
+	}
 	if status.Code(refusal) != codes.Canceled { // the caller's own doing
 		v.log.Warn("RPC refused", "conversation", first.GetConversationId(), "org", first.GetCustomerOrgId(),
 			"trackingid", trackingID(ctx), "error", err)

@@ -30,6 +30,16 @@ type Verifier interface {
 // id is in the form of the request.
 type Permit func(org string) error
 
+// forgedLines are the refusals of tokens that are logged at once; then comes one a
+// second. The metrics have them all.
+const forgedLines = 100
+
+// worthALine tells whether a refusal is to be logged: anybody can send tokens that do
+// not count, as many as they like.
+func (v *virtualAgent) worthALine(err error) bool {
+	return !errors.Is(err, ErrUnauthenticated) || v.forged.Allow()
+}
+
 // everybody is the permit where tokens are not verified.
 func everybody(string) error { return nil }
 
