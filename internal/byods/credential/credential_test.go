@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -230,6 +231,20 @@ func TestPasted(t *testing.T) {
 			if err := l.Finish(t.Context(), redirect); !errors.Is(err, ErrRedirect) {
 				t.Error(err)
 			}
+		})
+	})
+	t.Run("asked for twice", func(t *testing.T) {
+		bubble(t, webextest.Config{}, func(t *testing.T, d *desk) {
+			d.Fail(webextest.Fault{Path: "/v1/access_token", Delay: time.Second, Late: true, Times: 1})
+			l := d.integration.Login()
+			var first sync.WaitGroup
+			q := url.Values{"state": {l.state}, "code": {"x"}}
+			first.Go(func() { _, _ = l.redirected(t.Context(), q) })
+			synctest.Wait()
+			if ended, err := l.redirected(t.Context(), q); ended || !errors.Is(err, ErrRedirect) {
+				t.Errorf("the second ends what the first does: %v, %v", ended, err)
+			}
+			first.Wait()
 		})
 	})
 	t.Run("scopes", func(t *testing.T) {

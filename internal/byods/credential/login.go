@@ -114,7 +114,8 @@ func (l *Login) redirected(ctx context.Context, q url.Values) (ended bool, err e
 	if q.Get("code") == "" {
 		return false, fmt.Errorf("%w: the redirect has no code", ErrRedirect)
 	}
-	return true, l.exchange(ctx, q.Get("code"))
+	err = l.exchange(ctx, q.Get("code"))
+	return !errors.Is(err, errUsed), err // a browser may ask twice, and the first is under way
 }
 
 // Finish does the same with what a person has pasted: the code, or the whole URL
@@ -135,6 +136,9 @@ func (l *Login) Finish(ctx context.Context, pasted string) error {
 	return err
 }
 
+// errUsed is a login whose code was taken before, or comes too late.
+var errUsed = fmt.Errorf("%w: this login was used or is too old: begin again", ErrRedirect)
+
 // exchange turns the code into tokens, and stores them.
 func (l *Login) exchange(ctx context.Context, code string) error {
 	l.mu.Lock()
@@ -142,7 +146,7 @@ func (l *Login) exchange(ctx context.Context, code string) error {
 	l.used = true
 	l.mu.Unlock()
 	if stale {
-		return fmt.Errorf("%w: this login was used or is too old: begin again", ErrRedirect)
+		return errUsed
 	}
 	c := l.integration.config
 	token, err := c.Client.Exchange(ctx, c.App, c.RedirectURI, code)
