@@ -555,14 +555,44 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// written is a record as it stands in a file: times that are equal look equal there.
+// written is a record as it stands in a file: times that are equal look equal there, and
+// a list with nothing in it is none.
 func written(t *testing.T, o Org) string {
 	t.Helper()
 	text, err := json.Marshal(o)
+	var fields map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &fields)
+	}
+	if err == nil {
+		text, err = json.Marshal(pruned(fields))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// pruned leaves out what is empty.
+func pruned(fields map[string]any) map[string]any {
+	for name, value := range fields {
+		if inner, ok := value.(map[string]any); ok {
+			value = pruned(inner)
+		}
+		switch v := value.(type) {
+		case nil:
+			delete(fields, name)
+		case map[string]any:
+			if len(v) == 0 {
+				delete(fields, name)
+			}
+		case []any:
+			if len(v) == 0 {
+				delete(fields, name)
+			}
+		}
+	}
+	return fields
 }
 
 func BenchmarkStore(b *testing.B) {
