@@ -286,7 +286,7 @@ func TestPoison(t *testing.T) {
 		t.Error("the log does not say so")
 	}
 	poison.hangUp(session.EndedFailed)
-	h.wantStates("p 1 running 5 100")
+	h.await("five calls", func() bool { return slices.Equal(h.states(), []string{"p 1 running 5 100"}) })
 }
 
 // Suspects come back one at a time, each when the one before is out of danger.
