@@ -28,7 +28,7 @@ func (c *Converter) decode(from Format) error {
 	if from.Normal() == Telephone {
 		return nil
 	}
-	decoder, err := newDecoder(from)
+	decoder, err := newDecoder(from, Telephone.Rate)
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,13 @@ import (
 	"slices"
 )
 
-// Decoder turns a stream of bytes into samples at 8 kHz. Messages may have any
+// Decoder turns a stream of bytes into samples of one channel, at 8 kHz unless it is a
+// Transcoder's. Messages may have any
 // size: a part of a sample at the end of one is completed by the next.
 type Decoder struct {
 	format    Format
-	resampler *Resampler // nil at 8 kHz
+	rate      int        // of the samples
+	resampler *Resampler // nil where the rates are the same
 	scratch   []int16    // samples before resampling
 	part      [8]byte    // the beginning of a sample of all channels
 	filled    int        // bytes in part
@@ -21,16 +23,16 @@ func NewDecoder(format Format) (*Decoder, error) {
 	if err := format.Validate(); err != nil {
 		return nil, err
 	}
-	return newDecoder(format)
+	return newDecoder(format, Telephone.Rate)
 }
 
 // newDecoder makes one for any format but a WAVFile.
-func newDecoder(format Format) (*Decoder, error) {
-	d := &Decoder{format: format.Normal()}
-	if d.format.Rate == Telephone.Rate {
+func newDecoder(format Format, rate int) (*Decoder, error) {
+	d := &Decoder{format: format.Normal(), rate: rate}
+	if d.format.Rate == rate {
 		return d, nil
 	}
-	resampler, err := NewResampler(d.format.Rate, Telephone.Rate)
+	resampler, err := NewResampler(d.format.Rate, rate)
 	if err != nil {
 		return nil, fmt.Errorf("decode %v: %w", format, err)
 	}
@@ -39,13 +41,13 @@ func newDecoder(format Format) (*Decoder, error) {
 	return d, nil
 }
 
-// Decode appends the samples of src to dst, at 8 kHz. Other rates come out
-// 4 ms late, because the resampler looks ahead.
+// Decode appends the samples of src to dst. Those of other rates come out 4 ms late,
+// because the resampler looks ahead.
 func (d *Decoder) Decode(dst []int16, src []byte) []int16 {
 	if d.resampler == nil {
 		return d.samples(dst, src)
 	}
-	dst = slices.Grow(dst, len(src)/d.format.FrameBytes()*Telephone.Rate/d.format.Rate+1)
+	dst = slices.Grow(dst, len(src)/d.format.FrameBytes()*d.rate/d.format.Rate+1)
 	for len(src) > 0 {
 		n := min(len(src), blockLength) // keeps scratch small for any message
 		d.scratch = d.samples(d.scratch[:0], src[:n])

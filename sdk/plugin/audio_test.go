@@ -177,3 +177,21 @@ func TestFileIsWritten(t *testing.T) {
 		}
 	})
 }
+
+func TestConverter(t *testing.T) {
+	c, err := NewConverter(Format{}, Format{Encoding: Linear16, Rate: 16000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.Flush(c.Convert(nil, make([]byte, 8000)))); n != 32000 {
+		t.Errorf("a second of mu-law became %d bytes of linear16 at 16 kHz, want 32000", n)
+	}
+	for _, bad := range []Format{{Encoding: WAVFile}, {Encoding: 99}, {Rate: 1}, {Channels: 3}} {
+		if _, err := NewConverter(bad, Format{}); err == nil {
+			t.Errorf("%v was taken", bad)
+		}
+	}
+	if _, err := NewConverter(Format{}, Format{Channels: 2}); err == nil {
+		t.Error("stereo was taken as a target")
+	}
+}
