@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"math"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +16,8 @@ type calls struct {
 	begun, ended, turns, fallbacks *prometheus.CounterVec
 	firstAudio, pause              *prometheus.HistogramVec
 	late, unplayed, unheard        *prometheus.CounterVec
+	bots                           *prometheus.CounterVec
+	botSeconds                     *prometheus.HistogramVec
 }
 
 func newCalls() calls {
@@ -29,7 +33,10 @@ func newCalls() calls {
 			[]float64{.005, .01, .025, .05, .1, .2, .3, .5, 1, 2, 3, 5, 10}, "cause"),
 		late:     counter("bot_commands_late_total", "Commands of bots that came after their turn and were dropped.", "agent"),
 		unplayed: counter("bot_audio_unplayed_bytes_total", "Audio of bots that nobody heard.", "agent"),
-		unheard:  counter("caller_audio_unheard_bytes_total", "Audio of callers that the plugin did not take in time.", "agent"),
+		bots:     counter("bot_total", "What bots count themselves, by its name there.", "agent", "name"),
+		botSeconds: histogram("bot_seconds", "Times that bots measure themselves, by their name there.",
+			[]float64{.01, .025, .05, .1, .2, .3, .5, .75, 1, 1.5, 2, 3, 5, 10, 30}, "agent", "name"),
+		unheard: counter("caller_audio_unheard_bytes_total", "Audio of callers that the plugin did not take in time.", "agent"),
 	}
 }
 
@@ -75,6 +82,22 @@ func (m *Metrics) TurnEnded(agent string, how session.TurnEnd, firstAudio time.D
 
 var turnEnds = map[session.TurnEnd]string{
 	session.Answered: "answered", session.Interrupted: "interrupted", session.Failed: "failed",
+}
+
+// Measured counts what a bot says of itself.
+func (m *Metrics) Measured(agent string, values map[string]float64) {
+	agent = m.agent(agent)
+	for name, value := range values {
+		total, isTotal := strings.CutSuffix(name, "_total")
+		seconds := strings.TrimSuffix(name, "_seconds")
+		switch {
+		case math.IsNaN(value) || math.IsInf(value, 0) || value < 0: // it would spoil the sum for good
+		case isTotal:
+			m.calls.bots.WithLabelValues(agent, m.name(total)).Add(value)
+		default:
+			m.calls.botSeconds.WithLabelValues(agent, m.name(seconds)).Observe(value)
+		}
+	}
 }
 
 // FellBack counts a call that its bot could not go on with.

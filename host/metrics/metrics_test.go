@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -33,6 +34,8 @@ func busy() *Metrics {
 	o.TurnEnded("desk", session.Interrupted, -1)
 	o.TurnEnded("desk", session.Failed, 0)
 	o.FellBack("desk", "bot failed")
+	o.Measured("desk", map[string]float64{"bridge_drops_total": 2, "bridge_answer_seconds": .4})
+	o.Measured("desk", map[string]float64{"bridge_drops_total": 1.5, "broken_total": math.NaN(), "less_total": -1})
 	o.Resumed("desk", session.ByCrash, 40*time.Millisecond)
 	o.Resumed("desk", session.ByTakeover, 2*time.Millisecond)
 	o.CallEnded("desk", session.CallEnd{Reason: session.EndedByCaller, LateCommands: 2, Unplayed: 160, Unheard: 320})
@@ -59,6 +62,9 @@ byova_bot_audio_unplayed_bytes_total{agent="desk"} 160
 # HELP byova_bot_commands_late_total Commands of bots that came after their turn and were dropped.
 # TYPE byova_bot_commands_late_total counter
 byova_bot_commands_late_total{agent="desk"} 2
+# HELP byova_bot_total What bots count themselves, by its name there.
+# TYPE byova_bot_total counter
+byova_bot_total{agent="desk",name="bridge_drops"} 3.5
 # HELP byova_caller_audio_unheard_bytes_total Audio of callers that the plugin did not take in time.
 # TYPE byova_caller_audio_unheard_bytes_total counter
 byova_caller_audio_unheard_bytes_total{agent="desk"} 320
@@ -117,7 +123,7 @@ byova_turns_total{agent="desk",end="failed"} 1
 byova_turns_total{agent="desk",end="interrupted"} 1
 `
 	if err := testutil.ScrapeAndCompare(server.URL, strings.NewReader(want),
-		"byova_bot_audio_unplayed_bytes_total", "byova_bot_commands_late_total", "byova_caller_audio_unheard_bytes_total",
+		"byova_bot_audio_unplayed_bytes_total", "byova_bot_commands_late_total", "byova_bot_total", "byova_caller_audio_unheard_bytes_total",
 		"byova_calls_active", "byova_calls_begun_total", "byova_calls_ended_total", "byova_fallbacks_total",
 		"byova_plugin_breaker_open", "byova_plugin_crashes_total", "byova_plugin_sessions", "byova_plugin_swaps_total",
 		"byova_turns_total"); err != nil {
@@ -140,6 +146,7 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	want := map[string]string{
+		"byova_bot_seconds desk":           "1 of 0.400 s",
 		"byova_first_audio_seconds desk":   "2 of 0.400 s",
 		"byova_resume_pause_seconds crash": "1 of 0.040 s",
 		"byova_resume_pause_seconds move":  "1 of 0.002 s",
@@ -210,5 +217,17 @@ func TestDocument(t *testing.T) {
 	slices.Sort(documented)
 	if !slices.Equal(documented, served) {
 		t.Errorf("docs/operating.md lists\n%s\nand served are\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
+	}
+}
+
+// TestNamesAreBounded: a bot that counts things without number gets no labels without
+// number.
+func TestNamesAreBounded(t *testing.T) {
+	m := New(func() []Plugin { return nil }, nil)
+	for i := range 3 * maxNames {
+		m.Measured("desk", map[string]float64{fmt.Sprintf("n%d_total", i): 1})
+	}
+	if n := testutil.CollectAndCount(m.calls.bots); n != maxNames+1 {
+		t.Errorf("%d series, want %d and one for the others", n, maxNames)
 	}
 }

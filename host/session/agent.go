@@ -367,6 +367,11 @@ type (
 		End bool
 		At  time.Duration
 	}
+	// SetEndpointing says who finds speech from now on: the agent, or the host.
+	SetEndpointing struct{ Own bool }
+	// Measured are numbers of the agent's own. Names that end in "_total" are added
+	// up, those in "_seconds" go into a histogram.
+	Measured struct{ Values map[string]float64 }
 	// SaveState keeps a state for the next process of this call. That of an open
 	// turn counts once something of its answer has left or it is closed.
 	SaveState struct{ State State }
@@ -384,16 +389,18 @@ type (
 	Unknown struct{ Name string }
 )
 
-func (Accepted) commandBody()    {}
-func (StartPrompt) commandBody() {}
-func (PromptAudio) commandBody() {}
-func (Done) commandBody()        {}
-func (SetInput) commandBody()    {}
-func (Clear) commandBody()       {}
-func (Leave) commandBody()       {}
-func (Endpoint) commandBody()    {}
-func (SaveState) commandBody()   {}
-func (Suspended) commandBody()   {}
-func (Declined) commandBody()    {}
-func (GiveUp) commandBody()      {}
-func (Unknown) commandBody()     {}
+func (Accepted) commandBody()       {}
+func (StartPrompt) commandBody()    {}
+func (PromptAudio) commandBody()    {}
+func (Done) commandBody()           {}
+func (SetInput) commandBody()       {}
+func (Clear) commandBody()          {}
+func (Leave) commandBody()          {}
+func (Endpoint) commandBody()       {}
+func (SetEndpointing) commandBody() {}
+func (Measured) commandBody()       {}
+func (SaveState) commandBody()      {}
+func (Suspended) commandBody()      {}
+func (Declined) commandBody()       {}
+func (GiveUp) commandBody()         {}
+func (Unknown) commandBody()        {}

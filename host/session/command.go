@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -38,6 +39,9 @@ func (s *state) command(now time.Duration, in input) {
 		s.wantsToLeave(now, ending{Leave: body})
 	case Endpoint:
 		s.endpoint(now, c, body)
+	case SetEndpointing:
+		s.traits.OwnEndpointing = body.Own
+		s.speech.setOn(!body.Own, s.SpeechStart, s.told.EndSilence)
 	case Unknown:
 		s.refuse(now, c, body.Name, "this host does not carry it out")
 	}
@@ -55,6 +59,8 @@ func (s *state) aboutCall(now time.Duration, c Command) bool {
 		s.suspended(now, c, body)
 	case Declined:
 		s.declined(now, c)
+	case Measured:
+		s.measured(now, c, body)
 	case GiveUp:
 		s.fallBack(now, botFailed, "the bot failed: "+body.Message)
 	default:
@@ -62,6 +68,20 @@ func (s *state) aboutCall(now time.Duration, c Command) bool {
 	}
 	return true
 }
+
+// measured hands on the bot's own numbers, if all their names can be used.
+func (s *state) measured(now time.Duration, c Command, m Measured) {
+	for name := range m.Values {
+		if !measureName.MatchString(name) {
+			s.refuse(now, c, "metrics", fmt.Sprintf("%.80q is no name of a number: want lower-case letters, digits and _, at most 64, with _total or _seconds at the end", name))
+			return
+		}
+	}
+	s.act(action{kind: measure, values: m.Values})
+}
+
+// measureName is what a bot may call its numbers.
+var measureName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,55}(_total|_seconds)$`)
 
 // late says that a command comes after the bot's part, or after its turn.
 func (s *state) late(c Command) bool {

@@ -81,6 +81,9 @@ func (l *laws) input(what, arg byte) input {
 		GiveUp{}, Unknown{}, SetInput{Terminator: "5", EndSilence: time.Second, Sensitive: true, NoInput: time.Second},
 		SaveState{State{Data: loud[:arg], Version: uint32(arg % 3)}}, Suspended{}, Declined{},
 	}
+	if what == 200 { // beside the others, so that what was found before means the same
+		return input{kind: commanded, number: l.s.bind.number, command: Command{Body: SetEndpointing{Own: arg&1 == 0}}}
+	}
 	switch n := int(what) % 36; {
 	case n < len(requests):
 		l.rpcs++

@@ -162,6 +162,8 @@ func (s *Session) perform(a action) {
 		s.observer.TurnEnded(s.state.agent, a.how, a.pause)
 	case fellBack:
 		s.observer.FellBack(s.state.agent, a.note)
+	case measure:
+		s.observer.Measured(s.state.agent, a.values)
 	case settled:
 		s.part.call.Settled()
 	case drop:

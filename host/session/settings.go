@@ -33,6 +33,8 @@ type Observer interface {
 	TurnEnded(agent string, how TurnEnd, firstAudio time.Duration)
 	// FellBack says that the fallback took a call, for one of few constant reasons.
 	FellBack(agent, reason string)
+	// Measured brings numbers of the bot's own; see the command of that name.
+	Measured(agent string, values map[string]float64)
 	// Resumed says that a call goes on in another process, and how long after it was
 	// lost or suspended that one was sent its first event.
 	Resumed(agent string, cause ResumeCause, pause time.Duration)
@@ -53,6 +55,7 @@ func (unwatched) CallBegan(string)                           {}
 func (unwatched) CallEnded(string, CallEnd)                  {}
 func (unwatched) TurnEnded(string, TurnEnd, time.Duration)   {}
 func (unwatched) FellBack(string, string)                    {}
+func (unwatched) Measured(string, map[string]float64)        {}
 func (unwatched) Resumed(string, ResumeCause, time.Duration) {}
 
 // observer is whoever watches.

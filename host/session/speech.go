@@ -49,8 +49,7 @@ func newSpeech(traits Traits, settings Settings) speech {
 	return s
 }
 
-// setOn says whether the host does the endpointing, which changes only with the
-// process of the bot.
+// setOn says whether the host does the endpointing.
 func (s *speech) setOn(on bool, start, endSilence time.Duration) {
 	if on == s.on {
 		return

@@ -51,17 +51,18 @@ const (
 type action struct {
 	kind       actionKind
 	rpc        rpcID
-	response   Response      // respond
-	event      Event         // tell
-	err        error         // complete: nil for an orderly end
-	note       string        // note: what happened
-	detail     string        // note: why
-	reason     EndReason     // closeAgent
-	number     int           // reopen: of the process that is wanted
-	resumption Resumption    // reopen
-	cause      ResumeCause   // resumed
-	pause      time.Duration // resumed: how long no process had the call; turnOver: how long the caller waited to be answered
-	how        TurnEnd       // turnOver
+	response   Response           // respond
+	event      Event              // tell
+	err        error              // complete: nil for an orderly end
+	note       string             // note: what happened
+	detail     string             // note: why
+	reason     EndReason          // closeAgent
+	number     int                // reopen: of the process that is wanted
+	resumption Resumption         // reopen
+	cause      ResumeCause        // resumed
+	pause      time.Duration      // resumed: how long no process had the call; turnOver: how long the caller waited to be answered
+	how        TurnEnd            // turnOver
+	values     map[string]float64 // measure
 }
 
 type actionKind uint8
@@ -78,6 +79,7 @@ const (
 	turnOver                     // a turn was closed
 	fellBack                     // the fallback took the call
 	settled                      // the turn that came again is out of danger
+	measure                      // the bot has numbers of its own
 	note                         // worth a line in the log
 	over                         // the session is over
 )

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,6 +18,7 @@ type call struct {
 	told      []Event // with their numbers and marks
 	reopened  []Resumption
 	settled   int
+	measured  []map[string]float64
 	over      bool
 }
 
@@ -48,6 +50,8 @@ func (c *call) step(in input) {
 			c.reopened = append(c.reopened, a.resumption)
 		case settled:
 			c.settled++
+		case measure:
+			c.measured = append(c.measured, a.values)
 		case over:
 			c.over = true
 		}
@@ -375,6 +379,51 @@ func TestResumedCall(t *testing.T) {
 	c.open(1, Request{Kind: DTMF, Digits: "3"})
 	if event[Started](c).Resumed == nil || event[DTMFEntry](c).Digits != "3" || event[TurnStarted](c).Cause != ByDTMF {
 		t.Errorf("resumed with %+v", c.events)
+	}
+}
+
+// TestSetEndpointing: who finds speech is said call by call.
+func TestSetEndpointing(t *testing.T) {
+	c := greeted(t, Traits{Audio: AllAudio})
+	c.command(0, 0, SetEndpointing{Own: true})
+	c.listen(2)
+	c.hears(2, words(t, "slt-seven"))
+	if n := count[TurnStarted](c); n != 0 {
+		t.Fatalf("%d turns, want none: the agent has said that it finds speech", n)
+	}
+	c.command(0, 0, Endpoint{})
+	c.command(0, 0, Endpoint{End: true})
+	if got := event[TurnStarted](c); got.Cause != BySpeech || count[InputEnded](c) != 1 {
+		t.Fatalf("turn %+v of the agent's report", got)
+	}
+	c.command(2, 0, Done{})
+	c.command(0, 0, SetEndpointing{})
+	c.listen(3)
+	c.hears(3, words(t, "slt-seven"))
+	if n := count[TurnStarted](c); n != 2 {
+		t.Errorf("%d turns, want one more: the host finds speech again", n)
+	}
+	c.step(input{kind: commanded, command: Command{Ref: 9, Body: Endpoint{}}})
+	if got := event[Refused](c); got.Ref != 9 {
+		t.Errorf("a report of speech was not refused: %+v", got)
+	}
+}
+
+// TestMeasured: numbers of the bot's own are handed on, late or not, if they can be.
+func TestMeasured(t *testing.T) {
+	c := greeted(t, Traits{})
+	c.command(77, 0, Measured{map[string]float64{"calls_total": 1, "answer_seconds": .5}})
+	if len(c.measured) != 1 || c.measured[0]["answer_seconds"] != .5 {
+		t.Fatalf("measured %v", c.measured)
+	}
+	for _, name := range []string{"", "calls", "Calls_total", "_total", "a b_total", "x{y=\"z\"}_total", strings.Repeat("x", 60) + "_total"} {
+		c.step(input{kind: commanded, command: Command{Ref: 9, Body: Measured{map[string]float64{name: 1}}}})
+		if got := event[Refused](c); got.Command != "metrics" {
+			t.Errorf("name %q was not refused", name)
+		}
+	}
+	if len(c.measured) != 1 {
+		t.Errorf("measured %v", c.measured)
 	}
 }
 

@@ -171,6 +171,10 @@ func toCommand(m *pluginv1.Command) session.Command {
 		c.Body = session.Leave{Event: session.CustomOutput, Name: b.Custom.GetName(), Metadata: b.Custom.GetMetadata().AsMap()}
 	case *pluginv1.Command_Endpoint:
 		c.Body = session.Endpoint{End: b.Endpoint.GetEdge() == pluginv1.Endpoint_END, At: milliseconds(b.Endpoint.GetAtMs())}
+	case *pluginv1.Command_Detect:
+		c.Body = session.SetEndpointing{Own: b.Detect.GetBy() == pluginv1.DescribeResponse_ENDPOINTING_PLUGIN}
+	case *pluginv1.Command_Metrics:
+		c.Body = session.Measured{Values: b.Metrics.GetValues()}
 	case *pluginv1.Command_State:
 		c.Body = session.SaveState{State: session.State{Data: b.State.GetBlob(), Version: b.State.GetVersion()}}
 	case *pluginv1.Command_Suspended:

@@ -139,6 +139,7 @@ func TestCommands(t *testing.T) {
 		errs = errors.Join(
 			call.SetInput(Input{Mode: DTMF}), call.Clear(3), call.Endpoint(SpeechStart, 1500*time.Millisecond),
 			call.Custom(0, "seen", nil), call.Say("hi", PromptOptions{}),
+			call.Detect(PluginEndpointing), call.Report(map[string]float64{"calls_total": 1}),
 			call.Transfer("", TransferOptions{Metadata: map[string]any{"skill": "billing"}}))
 		if err := call.Done(5); !errors.Is(err, ErrTurnEnded) {
 			errs = errors.Join(errs, fmt.Errorf("done of a turn that never was: %w", err))
@@ -149,7 +150,8 @@ func TestCommands(t *testing.T) {
 	})
 	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
 		expect(t, "commands", h.send(start(1, 0)), "1/0 accepted", "1/0 input DTMF", "1/0 clear 3", "1/0 START at 1500",
-			"1/0 custom seen", "1/0 prompt 1 says hi end", "1/0 transfer map[skill:billing]")
+			"1/0 custom seen", "1/0 prompt 1 says hi end",
+			"1/0 detect ENDPOINTING_PLUGIN", "1/0 metrics map[calls_total:1]", "1/0 transfer map[skill:billing]")
 		if errs != nil {
 			t.Error(errs)
 		}

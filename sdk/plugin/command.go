@@ -168,6 +168,24 @@ func (c *Call) Endpoint(edge Edge, at time.Duration) error {
 	}}})
 }
 
+// Detect says who finds the start and end of speech in this call from now on,
+// instead of what Plugin.Endpointing says.
+func (c *Call) Detect(by Endpointing) error {
+	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Detect{Detect: &pluginv1.Detect{
+		By: pluginv1.DescribeResponse_Endpointing(by),
+	}}})
+}
+
+// Report hands numbers of the bot's own to the host, whose metrics have them with the
+// call's agent. Names are of lower-case letters, digits and "_". The values of those
+// that end in "_total" are added to what was reported before; those that end in
+// "_seconds" go into a histogram. The host refuses other names.
+func (c *Call) Report(values map[string]float64) error {
+	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Metrics{Metrics: &pluginv1.Metrics{
+		Values: maps.Clone(values),
+	}}})
+}
+
 // last returns the last of an optional argument: options are structs, so that
 // they can grow.
 func last[T any](options []T) (o T) {

@@ -162,6 +162,10 @@ func say(c *pluginv1.Command) string {
 		s += fmt.Sprintf("clear %d", c.Prompt)
 	case *pluginv1.Command_Endpoint:
 		s += fmt.Sprintf("%v at %d", b.Endpoint.Edge, b.Endpoint.AtMs)
+	case *pluginv1.Command_Detect:
+		s += "detect " + b.Detect.By.String()
+	case *pluginv1.Command_Metrics:
+		s += fmt.Sprintf("metrics %v", b.Metrics.Values)
 	case *pluginv1.Command_Declined:
 		s += "declined: " + b.Declined.Reason
 	case *pluginv1.Command_Suspended:

@@ -194,6 +194,14 @@ func (p *Prompt) playPiece(audio []byte, sample int, last bool) (int, error) {
 	}
 }
 
+// Credit is how many bytes of audio can be written now without waiting, in the format
+// of the prompt they are for.
+func (c *Call) Credit() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.credit
+}
+
 func (c *Call) endPrompt(turn, prompt uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,6 +18,16 @@ import (
 // Settings is the plugin's section of the host's configuration.
 type Settings struct{ fields *structpb.Struct }
 
+// SettingsOf makes settings of values as Map returns them, to try a Configure func in a
+// test.
+func SettingsOf(values map[string]any) (Settings, error) {
+	fields, err := structpb.NewStruct(values)
+	if err != nil {
+		return Settings{}, fmt.Errorf("make settings: %w", err)
+	}
+	return Settings{fields}, nil
+}
+
 // Decode stores the settings in v, a pointer to a struct, by the rules of
 // encoding/json. A setting that the struct does not have is an error, and so is
 // one of the wrong kind; both name the setting.

@@ -3144,6 +3144,7 @@ type Command struct {
 	//	*Command_Declined
 	//	*Command_Failed
 	//	*Command_Metrics
+	//	*Command_Detect
 	//	*Command_Pong
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
@@ -3355,6 +3356,15 @@ func (x *Command) GetMetrics() *Metrics {
 	return nil
 }
 
+func (x *Command) GetDetect() *Detect {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Detect); ok {
+			return x.Detect
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetPong() *Pong {
 	if x != nil {
 		if x, ok := x.Body.(*Command_Pong); ok {
@@ -3424,6 +3434,10 @@ type Command_Metrics struct {
 	Metrics *Metrics `protobuf:"bytes,29,opt,name=metrics,proto3,oneof"`
 }
 
+type Command_Detect struct {
+	Detect *Detect `protobuf:"bytes,30,opt,name=detect,proto3,oneof"`
+}
+
 type Command_Pong struct {
 	// Call 0 only.
 	Pong *Pong `protobuf:"bytes,40,opt,name=pong,proto3,oneof"`
@@ -3456,6 +3470,8 @@ func (*Command_Declined) isCommand_Body() {}
 func (*Command_Failed) isCommand_Body() {}
 
 func (*Command_Metrics) isCommand_Body() {}
+
+func (*Command_Detect) isCommand_Body() {}
 
 func (*Command_Pong) isCommand_Body() {}
 
@@ -4239,7 +4255,55 @@ func (x *Failed) GetStack() string {
 	return ""
 }
 
-// Metrics are numbers of the bot's own.
+// Detect says for this call, from here on, who finds the start and end of speech,
+// instead of what Describe said.
+type Detect struct {
+	state         protoimpl.MessageState       `protogen:"open.v1"`
+	By            DescribeResponse_Endpointing `protobuf:"varint,1,opt,name=by,proto3,enum=byova.plugin.v1.DescribeResponse_Endpointing" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Detect) Reset() {
+	*x = Detect{}
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Detect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Detect) ProtoMessage() {}
+
+func (x *Detect) ProtoReflect() protoreflect.Message {
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Detect.ProtoReflect.Descriptor instead.
+func (*Detect) Descriptor() ([]byte, []int) {
+	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Detect) GetBy() DescribeResponse_Endpointing {
+	if x != nil {
+		return x.By
+	}
+	return DescribeResponse_ENDPOINTING_HOST
+}
+
+// Metrics are numbers of the bot's own, by name: lower-case letters, digits and "_",
+// at most 64. Those whose names end in "_total" are added up, and those in
+// "_seconds" counted into a histogram; other names are refused.
 type Metrics struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        map[string]float64     `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
@@ -4249,7 +4313,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[46]
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4261,7 +4325,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[46]
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4274,7 +4338,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Metrics) GetValues() map[string]float64 {
@@ -4293,7 +4357,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[47]
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4305,7 +4369,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[47]
+	mi := &file_byova_plugin_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4318,7 +4382,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_byova_plugin_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Pong) GetId() uint64 {
@@ -4578,7 +4642,7 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\bLogLevel\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\"D\n" +
 	"\fCommandBatch\x124\n" +
-	"\bcommands\x18\x01 \x03(\v2\x18.byova.plugin.v1.CommandR\bcommands\"\xab\a\n" +
+	"\bcommands\x18\x01 \x03(\v2\x18.byova.plugin.v1.CommandR\bcommands\"\xde\a\n" +
 	"\aCommand\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04turn\x18\x02 \x01(\x04R\x04turn\x12\x16\n" +
@@ -4600,7 +4664,8 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tsuspended\x18\x1a \x01(\v2\x1a.byova.plugin.v1.SuspendedH\x00R\tsuspended\x127\n" +
 	"\bdeclined\x18\x1b \x01(\v2\x19.byova.plugin.v1.DeclinedH\x00R\bdeclined\x121\n" +
 	"\x06failed\x18\x1c \x01(\v2\x17.byova.plugin.v1.FailedH\x00R\x06failed\x124\n" +
-	"\ametrics\x18\x1d \x01(\v2\x18.byova.plugin.v1.MetricsH\x00R\ametrics\x12+\n" +
+	"\ametrics\x18\x1d \x01(\v2\x18.byova.plugin.v1.MetricsH\x00R\ametrics\x121\n" +
+	"\x06detect\x18\x1e \x01(\v2\x17.byova.plugin.v1.DetectH\x00R\x06detect\x12+\n" +
 	"\x04pong\x18( \x01(\v2\x15.byova.plugin.v1.PongH\x00R\x04pongB\x06\n" +
 	"\x04body\"\n" +
 	"\n" +
@@ -4677,7 +4742,9 @@ const file_byova_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"8\n" +
 	"\x06Failed\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x14\n" +
-	"\x05stack\x18\x02 \x01(\tR\x05stack\"\x82\x01\n" +
+	"\x05stack\x18\x02 \x01(\tR\x05stack\"G\n" +
+	"\x06Detect\x12=\n" +
+	"\x02by\x18\x01 \x01(\x0e2-.byova.plugin.v1.DescribeResponse.EndpointingR\x02by\"\x82\x01\n" +
 	"\aMetrics\x12<\n" +
 	"\x06values\x18\x01 \x03(\v2$.byova.plugin.v1.Metrics.ValuesEntryR\x06values\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
@@ -4705,7 +4772,7 @@ func file_byova_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_byova_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
-var file_byova_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_byova_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_byova_plugin_v1_plugin_proto_goTypes = []any{
 	(DescribeResponse_Resume)(0),      // 0: byova.plugin.v1.DescribeResponse.Resume
 	(DescribeResponse_Endpointing)(0), // 1: byova.plugin.v1.DescribeResponse.Endpointing
@@ -4767,25 +4834,26 @@ var file_byova_plugin_v1_plugin_proto_goTypes = []any{
 	(*Suspended)(nil),                 // 57: byova.plugin.v1.Suspended
 	(*Declined)(nil),                  // 58: byova.plugin.v1.Declined
 	(*Failed)(nil),                    // 59: byova.plugin.v1.Failed
-	(*Metrics)(nil),                   // 60: byova.plugin.v1.Metrics
-	(*Pong)(nil),                      // 61: byova.plugin.v1.Pong
-	nil,                               // 62: byova.plugin.v1.Agent.AttributesEntry
-	nil,                               // 63: byova.plugin.v1.Start.AdditionalInfoEntry
-	nil,                               // 64: byova.plugin.v1.Start.ExtEntry
-	nil,                               // 65: byova.plugin.v1.Done.ExtEntry
-	nil,                               // 66: byova.plugin.v1.Transfer.ExtEntry
-	nil,                               // 67: byova.plugin.v1.Metrics.ValuesEntry
-	(*structpb.Struct)(nil),           // 68: google.protobuf.Struct
+	(*Detect)(nil),                    // 60: byova.plugin.v1.Detect
+	(*Metrics)(nil),                   // 61: byova.plugin.v1.Metrics
+	(*Pong)(nil),                      // 62: byova.plugin.v1.Pong
+	nil,                               // 63: byova.plugin.v1.Agent.AttributesEntry
+	nil,                               // 64: byova.plugin.v1.Start.AdditionalInfoEntry
+	nil,                               // 65: byova.plugin.v1.Start.ExtEntry
+	nil,                               // 66: byova.plugin.v1.Done.ExtEntry
+	nil,                               // 67: byova.plugin.v1.Transfer.ExtEntry
+	nil,                               // 68: byova.plugin.v1.Metrics.ValuesEntry
+	(*structpb.Struct)(nil),           // 69: google.protobuf.Struct
 }
 var file_byova_plugin_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: byova.plugin.v1.DescribeResponse.resume:type_name -> byova.plugin.v1.DescribeResponse.Resume
 	1,  // 1: byova.plugin.v1.DescribeResponse.endpointing:type_name -> byova.plugin.v1.DescribeResponse.Endpointing
 	2,  // 2: byova.plugin.v1.DescribeResponse.audio:type_name -> byova.plugin.v1.DescribeResponse.AudioWanted
 	3,  // 3: byova.plugin.v1.DescribeResponse.on_partial:type_name -> byova.plugin.v1.DescribeResponse.OnPartial
-	68, // 4: byova.plugin.v1.ConfigureRequest.settings:type_name -> google.protobuf.Struct
+	69, // 4: byova.plugin.v1.ConfigureRequest.settings:type_name -> google.protobuf.Struct
 	18, // 5: byova.plugin.v1.ConfigureResponse.errors:type_name -> byova.plugin.v1.FieldError
 	21, // 6: byova.plugin.v1.ListAgentsResponse.agents:type_name -> byova.plugin.v1.Agent
-	62, // 7: byova.plugin.v1.Agent.attributes:type_name -> byova.plugin.v1.Agent.AttributesEntry
+	63, // 7: byova.plugin.v1.Agent.attributes:type_name -> byova.plugin.v1.Agent.AttributesEntry
 	23, // 8: byova.plugin.v1.EventBatch.events:type_name -> byova.plugin.v1.Event
 	4,  // 9: byova.plugin.v1.Event.track:type_name -> byova.plugin.v1.Event.Track
 	24, // 10: byova.plugin.v1.Event.start:type_name -> byova.plugin.v1.Start
@@ -4810,15 +4878,15 @@ var file_byova_plugin_v1_plugin_proto_depIdxs = []int32{
 	5,  // 29: byova.plugin.v1.Start.kind:type_name -> byova.plugin.v1.Start.Kind
 	35, // 30: byova.plugin.v1.Start.format_in:type_name -> byova.plugin.v1.Format
 	35, // 31: byova.plugin.v1.Start.format_out:type_name -> byova.plugin.v1.Format
-	63, // 32: byova.plugin.v1.Start.additional_info:type_name -> byova.plugin.v1.Start.AdditionalInfoEntry
+	64, // 32: byova.plugin.v1.Start.additional_info:type_name -> byova.plugin.v1.Start.AdditionalInfoEntry
 	25, // 33: byova.plugin.v1.Start.resume:type_name -> byova.plugin.v1.Resume
-	64, // 34: byova.plugin.v1.Start.ext:type_name -> byova.plugin.v1.Start.ExtEntry
-	68, // 35: byova.plugin.v1.Start.parameters:type_name -> google.protobuf.Struct
+	65, // 34: byova.plugin.v1.Start.ext:type_name -> byova.plugin.v1.Start.ExtEntry
+	69, // 35: byova.plugin.v1.Start.parameters:type_name -> google.protobuf.Struct
 	6,  // 36: byova.plugin.v1.Resume.cause:type_name -> byova.plugin.v1.Resume.Cause
 	26, // 37: byova.plugin.v1.Resume.prompt_in_flight:type_name -> byova.plugin.v1.PromptInFlight
 	7,  // 38: byova.plugin.v1.TurnStarted.cause:type_name -> byova.plugin.v1.TurnStarted.Cause
 	8,  // 39: byova.plugin.v1.TurnEnded.reason:type_name -> byova.plugin.v1.TurnEnded.Reason
-	68, // 40: byova.plugin.v1.Custom.parameters:type_name -> google.protobuf.Struct
+	69, // 40: byova.plugin.v1.Custom.parameters:type_name -> google.protobuf.Struct
 	9,  // 41: byova.plugin.v1.Format.encoding:type_name -> byova.plugin.v1.Format.Encoding
 	10, // 42: byova.plugin.v1.SessionEnd.reason:type_name -> byova.plugin.v1.SessionEnd.Reason
 	46, // 43: byova.plugin.v1.CommandBatch.commands:type_name -> byova.plugin.v1.Command
@@ -4835,31 +4903,33 @@ var file_byova_plugin_v1_plugin_proto_depIdxs = []int32{
 	57, // 54: byova.plugin.v1.Command.suspended:type_name -> byova.plugin.v1.Suspended
 	58, // 55: byova.plugin.v1.Command.declined:type_name -> byova.plugin.v1.Declined
 	59, // 56: byova.plugin.v1.Command.failed:type_name -> byova.plugin.v1.Failed
-	60, // 57: byova.plugin.v1.Command.metrics:type_name -> byova.plugin.v1.Metrics
-	61, // 58: byova.plugin.v1.Command.pong:type_name -> byova.plugin.v1.Pong
-	35, // 59: byova.plugin.v1.Prompt.format:type_name -> byova.plugin.v1.Format
-	65, // 60: byova.plugin.v1.Done.ext:type_name -> byova.plugin.v1.Done.ExtEntry
-	11, // 61: byova.plugin.v1.Done.event:type_name -> byova.plugin.v1.Done.Event
-	12, // 62: byova.plugin.v1.Input.mode:type_name -> byova.plugin.v1.Input.Mode
-	68, // 63: byova.plugin.v1.Transfer.metadata:type_name -> google.protobuf.Struct
-	66, // 64: byova.plugin.v1.Transfer.ext:type_name -> byova.plugin.v1.Transfer.ExtEntry
-	68, // 65: byova.plugin.v1.End.metadata:type_name -> google.protobuf.Struct
-	68, // 66: byova.plugin.v1.CustomEvent.metadata:type_name -> google.protobuf.Struct
-	13, // 67: byova.plugin.v1.Endpoint.edge:type_name -> byova.plugin.v1.Endpoint.Edge
-	67, // 68: byova.plugin.v1.Metrics.values:type_name -> byova.plugin.v1.Metrics.ValuesEntry
-	14, // 69: byova.plugin.v1.Plugin.Describe:input_type -> byova.plugin.v1.DescribeRequest
-	16, // 70: byova.plugin.v1.Plugin.Configure:input_type -> byova.plugin.v1.ConfigureRequest
-	19, // 71: byova.plugin.v1.Plugin.ListAgents:input_type -> byova.plugin.v1.ListAgentsRequest
-	22, // 72: byova.plugin.v1.Plugin.Attach:input_type -> byova.plugin.v1.EventBatch
-	15, // 73: byova.plugin.v1.Plugin.Describe:output_type -> byova.plugin.v1.DescribeResponse
-	17, // 74: byova.plugin.v1.Plugin.Configure:output_type -> byova.plugin.v1.ConfigureResponse
-	20, // 75: byova.plugin.v1.Plugin.ListAgents:output_type -> byova.plugin.v1.ListAgentsResponse
-	45, // 76: byova.plugin.v1.Plugin.Attach:output_type -> byova.plugin.v1.CommandBatch
-	73, // [73:77] is the sub-list for method output_type
-	69, // [69:73] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	61, // 57: byova.plugin.v1.Command.metrics:type_name -> byova.plugin.v1.Metrics
+	60, // 58: byova.plugin.v1.Command.detect:type_name -> byova.plugin.v1.Detect
+	62, // 59: byova.plugin.v1.Command.pong:type_name -> byova.plugin.v1.Pong
+	35, // 60: byova.plugin.v1.Prompt.format:type_name -> byova.plugin.v1.Format
+	66, // 61: byova.plugin.v1.Done.ext:type_name -> byova.plugin.v1.Done.ExtEntry
+	11, // 62: byova.plugin.v1.Done.event:type_name -> byova.plugin.v1.Done.Event
+	12, // 63: byova.plugin.v1.Input.mode:type_name -> byova.plugin.v1.Input.Mode
+	69, // 64: byova.plugin.v1.Transfer.metadata:type_name -> google.protobuf.Struct
+	67, // 65: byova.plugin.v1.Transfer.ext:type_name -> byova.plugin.v1.Transfer.ExtEntry
+	69, // 66: byova.plugin.v1.End.metadata:type_name -> google.protobuf.Struct
+	69, // 67: byova.plugin.v1.CustomEvent.metadata:type_name -> google.protobuf.Struct
+	13, // 68: byova.plugin.v1.Endpoint.edge:type_name -> byova.plugin.v1.Endpoint.Edge
+	1,  // 69: byova.plugin.v1.Detect.by:type_name -> byova.plugin.v1.DescribeResponse.Endpointing
+	68, // 70: byova.plugin.v1.Metrics.values:type_name -> byova.plugin.v1.Metrics.ValuesEntry
+	14, // 71: byova.plugin.v1.Plugin.Describe:input_type -> byova.plugin.v1.DescribeRequest
+	16, // 72: byova.plugin.v1.Plugin.Configure:input_type -> byova.plugin.v1.ConfigureRequest
+	19, // 73: byova.plugin.v1.Plugin.ListAgents:input_type -> byova.plugin.v1.ListAgentsRequest
+	22, // 74: byova.plugin.v1.Plugin.Attach:input_type -> byova.plugin.v1.EventBatch
+	15, // 75: byova.plugin.v1.Plugin.Describe:output_type -> byova.plugin.v1.DescribeResponse
+	17, // 76: byova.plugin.v1.Plugin.Configure:output_type -> byova.plugin.v1.ConfigureResponse
+	20, // 77: byova.plugin.v1.Plugin.ListAgents:output_type -> byova.plugin.v1.ListAgentsResponse
+	45, // 78: byova.plugin.v1.Plugin.Attach:output_type -> byova.plugin.v1.CommandBatch
+	75, // [75:79] is the sub-list for method output_type
+	71, // [71:75] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_byova_plugin_v1_plugin_proto_init() }
@@ -4903,6 +4973,7 @@ func file_byova_plugin_v1_plugin_proto_init() {
 		(*Command_Declined)(nil),
 		(*Command_Failed)(nil),
 		(*Command_Metrics)(nil),
+		(*Command_Detect)(nil),
 		(*Command_Pong)(nil),
 	}
 	type x struct{}
@@ -4911,7 +4982,7 @@ func file_byova_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_byova_plugin_v1_plugin_proto_rawDesc), len(file_byova_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      14,
-			NumMessages:   54,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
