@@ -50,6 +50,10 @@ var allowed = []struct {
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"plugins/wsproxy", []string{"sdk/plugin", "plugins/wsproxy/internal/adapter", "plugins/wsproxy/internal/playout", "plugins/wsproxy/internal/socket"}},
+	{"plugins/wsproxy/internal/adapter", []string{"sdk/plugin"}},
+	{"plugins/wsproxy/internal/socket", nil},
+	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
 	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, lane, layout, protogen, rundir, yamlfile
