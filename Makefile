@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo swap-demo demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo proxy-demo test-adapters test-pipecat bridged demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -19,6 +19,23 @@ demo: build
 ## swap-demo: calls that stay up while echo is swapped, killed and rolled back
 swap-demo: build
 	./examples/swap-demo.sh
+
+## proxy-demo: a call that wsproxy bridges to a bot on its own, by WebSocket
+proxy-demo: build
+	CGO_ENABLED=0 $(GO) build -o bin/examples/ ./examples/backends/echo-twilio
+	./examples/proxy-demo.sh
+
+## test-adapters: wsproxy's protocols, each against a strict backend; a line each
+test-adapters:
+	$(GO) test -count=1 -run '^TestAdapters$$' ./plugins/wsproxy
+
+## test-pipecat: a bot of pipecat takes a call; installs pipecat (530 MB) into bin/pipecat
+test-pipecat: build
+	./examples/backends/pipecat/test.sh
+
+## bridged: 300 bridged calls in real time for two minutes, with the latency of both ways
+bridged:
+	$(GO) test -count=1 -v -timeout 10m -run '^TestBridged$$' ./plugins/wsproxy -bridged 300 -for 2m
 
 ## demo-byods: a customer's journey through Webex's side, with a Webex of its own
 demo-byods: build

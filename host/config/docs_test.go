@@ -137,7 +137,7 @@ func example(t *testing.T, name string) (text []byte, config Config, problems []
 	}
 	cert, key := selfSigned(t)
 	dir := files(t, map[string]string{
-		"bin/plugins/echo": program, "bin/plugins/orders": program, "examples/speech/hello.wav": sound(),
+		"bin/plugins/echo": program, "bin/plugins/orders": program, "bin/plugins/wsproxy": program, "examples/speech/hello.wav": sound(),
 		"examples/config/server.pem": cert, "examples/config/server.key": key, "examples/config/identrust.pem": cert,
 		"examples/config/prompts/one-moment.wav": sound(), "examples/config/prompts/sorry.wav": sound(),
 		"examples/config/secrets/crm-token": "x", "examples/config/secrets/store.key": strings.Repeat("0f", 32),
