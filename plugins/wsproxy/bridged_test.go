@@ -41,14 +41,23 @@ func TestBridged(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), *bridgedFor+time.Minute)
 	defer cancel()
+	var conn *grpc.ClientConn
 	var wg sync.WaitGroup
 	for i := range *bridgedCalls {
 		c := &stampedCall{load: load, name: fmt.Sprintf("bridged-%d", i), sentAt: make([]atomic.Int64, bridgedFor.Milliseconds()/20+100)}
 		c.echoedAt = make([]atomic.Int64, len(c.sentAt))
 		load.calls.Store(c.name, c)
+		if i%callsPerTCP == 0 {
+			var err error
+			if conn, err = grpc.NewClient(h.addr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+		}
+		agent := mediav1.NewVoiceVirtualAgentClient(conn)
 		wg.Go(func() {
 			time.Sleep(time.Duration(i) * 20 * time.Millisecond / time.Duration(*bridgedCalls)) // calls do not tick in step
-			if err := c.place(ctx, h.addr); err != nil {
+			if err := c.place(ctx, agent); err != nil {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		})
@@ -76,6 +85,9 @@ func TestBridged(t *testing.T) {
 		t.Errorf("wsproxy dropped audio of %d calls", dropped)
 	}
 }
+
+// callsPerTCP is how many calls share a connection to the host.
+const callsPerTCP = 20
 
 // load is what all calls of the test share.
 type load struct {
@@ -151,13 +163,7 @@ func (c *stampedCall) lost() int {
 	return int(c.wrong.Load()) + max(0, c.frames-underWay-c.back)
 }
 
-func (c *stampedCall) place(ctx context.Context, addr string) error {
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	agent := mediav1.NewVoiceVirtualAgentClient(conn)
+func (c *stampedCall) place(ctx context.Context, agent mediav1.VoiceVirtualAgentClient) error {
 	if err := c.event(ctx, agent, mediav1.EventInput_SESSION_START); err != nil {
 		return fmt.Errorf("session start: %w", err)
 	}

@@ -433,3 +433,15 @@ func TestAnswerDue(t *testing.T) {
 	// The first answer of a connection is the greeting's tone.
 	hears(t, heard, greeted[0], greeted[0])
 }
+
+// TestOnClose has a bot close in order, for an operator who does not want that to be the
+// end of the call.
+func TestOnClose(t *testing.T) {
+	for choice, reason := range map[string]string{"transfer": "the bot has ended the call", "fallback": "bot failed"} {
+		t.Run(choice, func(t *testing.T) {
+			t.Parallel()
+			h, _ := bridgeTo(t, "twilio", backendtest.Faults{CloseIn: 1, Code: 1000}, map[string]any{"on_close": choice})
+			h.call(t, "name: close\nsteps:\n  - wait: greeting\n  - say: hello\n  - wait: answer\n  - expect: {ends: transfer, metadata: {reason: "+reason+"}}\n")
+		})
+	}
+}
