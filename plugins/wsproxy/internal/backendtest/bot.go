@@ -32,7 +32,7 @@ const (
 const (
 	loudness  = 300 // of 16-bit samples, above which a frame is speech
 	startLoud = 4   // frames in a row begin it
-	endQuiet  = 20  // and so many end it
+	endQuiet  = 30  // and so many end it: the caller pauses, and a busy machine adds to that
 )
 
 // bot answers one connection. One goroutine uses it.
