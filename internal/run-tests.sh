@@ -12,6 +12,11 @@ else
 	export CGO_ENABLED=0
 	echo "make test: no C compiler found: the tests run without the race detector (Debian: apt-get install gcc libc6-dev)" >&2
 fi
+for program in espeak-ng flite pocketsphinx_continuous; do
+	if ! command -v $program >/dev/null 2>&1; then
+		echo "make test: no $program found: what it would say or hear is not tried (Debian: apt-get install espeak-ng flite pocketsphinx pocketsphinx-en-us)" >&2
+	fi
+done
 
 # tests runs them and keeps what they print.
 tests() {
