@@ -111,12 +111,16 @@ func toResponse(r session.Response) *mediav1.VoiceVAResponse {
 	switch r.Type {
 	case session.Chunk:
 		m.ResponseType = mediav1.VoiceVAResponse_CHUNK
-		m.Prompts = []*mediav1.Prompt{{AudioContent: r.Audio, IsBargeInEnabled: r.BargeIn}}
+		m.Prompts = []*mediav1.Prompt{{AudioContent: r.Audio, Text: textOf(r.Text), IsBargeInEnabled: r.BargeIn}}
 	case session.Partial:
 		m.ResponseType = mediav1.VoiceVAResponse_PARTIAL
 	case session.Final, session.EventOnly: // both are FINAL, the zero value, on the wire
 	}
 	for _, c := range r.Clips {
+		if c.Text != nil { // Webex speaks it: never beside audio
+			m.Prompts = append(m.Prompts, &mediav1.Prompt{Text: textOf(c.Text), IsBargeInEnabled: c.BargeIn})
+			continue
+		}
 		file := audio.AppendWAV(nil, audio.WAV{Format: audio.Telephone, Data: c.Audio})
 		m.Prompts = append(m.Prompts, &mediav1.Prompt{AudioContent: file, IsBargeInEnabled: c.BargeIn})
 	}
@@ -148,6 +152,13 @@ func toEvent(r session.Response) *mediav1.OutputEvent {
 		event.Metadata, _ = structpb.NewStruct(r.Metadata)
 	}
 	return event
+}
+
+func textOf(t *session.Text) string {
+	if t == nil {
+		return ""
+	}
+	return t.Text
 }
 
 func toText(text string) *mediav1.TextContent {

@@ -328,7 +328,8 @@ type (
 	StartPrompt struct {
 		Format        audio.Format
 		BargeIn       bool
-		Text          string
+		Text          string // spoken by the host; no audio follows then
+		Language      string // of the text; empty: the call's
 		HoldUntilDone bool
 	}
 	// PromptAudio is a piece of the prompt's audio; End says that it was the last.

@@ -105,6 +105,7 @@ const (
 type Response struct {
 	Type    ResponseType
 	Audio   []byte // Chunk: mu-law, 8 kHz; valid until the next response is taken
+	Text    *Text  // Chunk: what Webex is to speak, instead of Audio
 	BargeIn bool   // Chunk: whether the caller's input cuts it
 	Clips   []Clip // Final, Partial: whole prompts, in WAV mode
 
@@ -119,16 +120,25 @@ type Response struct {
 
 	prompt uint64 // whose audio this is
 	size   int    // bytes of its audio, without padding
+	spoken int    // bytes that its text would have as audio
 	cost   int    // bytes of credit that return to the bot when it has left
 }
 
 // Clip is a whole prompt.
 type Clip struct {
 	Audio   []byte // mu-law, 8 kHz
+	Text    *Text  // what Webex is to speak, instead of Audio
 	BargeIn bool
 
 	prompt uint64
+	spoken int // bytes that its text would have as audio
 }
+
+// bytes is how much audio plays: that of a text is an estimate.
+func (r *Response) bytes() int { return len(r.Audio) + r.spoken }
+
+// bytes is how much audio plays: that of a text is an estimate.
+func (c *Clip) bytes() int { return len(c.Audio) + c.spoken }
 
 // InputMode says which kinds of input Webex collects.
 type InputMode uint8

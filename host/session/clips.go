@@ -14,7 +14,12 @@ var fillerWAV []byte
 //go:embed clips/fallback.wav
 var fallbackWAV []byte
 
+//go:embed clips/unspoken.wav
+var unspokenWAV []byte
+
 func defaultFiller() []byte { return bundled(fillerWAV) }
+
+func defaultUnspoken() []byte { return bundled(unspokenWAV) }
 
 func defaultFallback() []byte { return bundled(fallbackWAV) }
 

@@ -17,6 +17,10 @@ func (s *state) command(now time.Duration, in input) {
 		s.dropped++
 		return
 	}
+	if s.saying.prompt != 0 && !mayOvertake(c) {
+		s.await(now, in)
+		return
+	}
 	if !s.botGone && s.aboutCall(now, c) {
 		return
 	}
@@ -34,7 +38,7 @@ func (s *state) command(now time.Duration, in input) {
 	case SetInput:
 		s.setInput(now, c, body)
 	case Clear:
-		s.dropAudio(now, c.Prompt)
+		s.clear(now, c.Prompt)
 	case Leave:
 		s.wantsToLeave(now, ending{Leave: body})
 	case Endpoint:
@@ -120,10 +124,6 @@ func (s *state) refuse(now time.Duration, c Command, name, why string) {
 const maxPrompts = 1000
 
 func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
-	if p.Text != "" {
-		s.refuse(now, c, "prompt", "text cannot be spoken: no speech engine; send audio")
-		return
-	}
 	if p.HoldUntilDone {
 		s.refuse(now, c, "prompt", "hold is not supported: send the prompt when it is to play")
 		return
@@ -147,10 +147,14 @@ func (s *state) startPrompt(now time.Duration, c Command, p StartPrompt) {
 	}
 	greeting := s.greeting != 0 || s.turn != nil && s.turn.cause == ByStart
 	bargeIn := p.BargeIn && (s.GreetingBargeIn || !greeting)
-	s.play.start(&prompt{id: c.Prompt, turn: c.Turn, bargeIn: bargeIn, converter: converter})
+	started := &prompt{id: c.Prompt, turn: c.Turn, bargeIn: bargeIn, converter: converter}
+	s.play.start(started)
 	s.bind.prompts = max(s.bind.prompts, c.Prompt)
 	if c.Turn != 0 && c.Turn == s.bind.partial {
 		s.due.goOn = never // the answer goes on
+	}
+	if p.Text != "" {
+		s.say(now, c, started, Text{Text: p.Text, Language: p.Language})
 	}
 }
 
@@ -164,27 +168,32 @@ func (s *state) promptAudio(now time.Duration, c Command, a PromptAudio) {
 	if err != nil { // what was good before is heard
 		s.refuse(now, c, "audio", err.Error())
 	}
+	s.playOn(now, c, p, data, len(a.Data))
+}
+
+// playOn plays a piece of a prompt, as it plays. Cost is the credit that it had.
+func (s *state) playOn(now time.Duration, c Command, p *prompt, data []byte, cost int) {
 	if len(data) > 0 && s.turn != nil && c.Turn == s.turn.id {
 		s.stopFilling()
 	}
 	if s.Answers == WAV {
 		s.hold(now, c, p, data)
-		s.repay(now, len(a.Data))
+		s.repay(now, cost)
 		return
 	}
-	s.sendAudio(now, p, Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: len(a.Data)})
+	s.sendAudio(now, p, Response{Type: Chunk, Audio: data, BargeIn: p.bargeIn, prompt: p.id, cost: cost})
 }
 
 // sendAudio sends audio of a prompt, or has it wait for an RPC. A bot that answers
 // while the caller still speaks has heard enough; what it says of its own accord
 // waits.
 func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
-	if s.turn != nil && s.turn.inputOpen && p.turn == s.turn.id && len(r.Audio) > 0 {
+	if s.turn != nil && s.turn.inputOpen && p.turn == s.turn.id && r.bytes() > 0 {
 		s.endOfInput(now)
 	}
 	rpc := s.speakingRPC()
 	switch {
-	case len(r.Audio) == 0:
+	case r.bytes() == 0:
 		s.repay(now, r.cost)
 	case rpc == 0 || s.turn != nil && s.turn.inputOpen:
 		p.held = true
@@ -192,7 +201,7 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 		return
 	default:
 		s.tellEndOfInput(now)
-		p.queued += len(r.Audio)
+		p.queued += r.bytes()
 		s.rpc(rpc).chunks = true
 		s.respond(rpc, r)
 		s.begin(now, p)
@@ -204,7 +213,7 @@ func (s *state) sendAudio(now time.Duration, p *prompt, r Response) {
 
 // wait keeps audio until an RPC can carry it.
 func (s *state) wait(r Response) {
-	if n := len(s.waiting); n > 0 && s.waiting[n-1].prompt == r.prompt {
+	if n := len(s.waiting); n > 0 && s.waiting[n-1].prompt == r.prompt && r.Text == nil {
 		last := &s.waiting[n-1]
 		last.Audio = append(last.Audio, r.Audio...)
 		last.cost += r.cost
@@ -240,7 +249,7 @@ func (s *state) flushWaiting(now time.Duration, rpc rpcID) {
 	}
 	r.chunks = true
 	for _, w := range s.waiting {
-		s.play.release(w.prompt, len(w.Audio))
+		s.play.release(w.prompt, w.bytes())
 		s.respond(rpc, w)
 		p := s.play.find(w.prompt)
 		if p == nil || p.ended {
@@ -266,6 +275,9 @@ func (s *state) settle(now time.Duration, in input) {
 		}
 	} else {
 		s.play.taken(in.prompt, in.bytes)
+	}
+	if in.prompt == s.saying.prompt && in.prompt != 0 {
+		s.act(action{kind: allow, bytes: in.bytes})
 	}
 	if in.prompt > s.bind.before { // the credit of earlier processes died with them
 		s.repay(now, in.cost)

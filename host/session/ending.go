@@ -148,6 +148,7 @@ func (s *state) dismiss(now time.Duration, reason EndReason, detail string) {
 	}
 	s.tell(now, Ended{Reason: reason, Detail: detail})
 	s.botGone = true
+	s.dropBacklog(now)
 	s.bind.wanted, s.bind.log = nil, nil
 	s.due.suspend, s.due.accept, s.due.goOn = never, never, never
 	s.act(action{kind: closeAgent, reason: reason})

@@ -14,11 +14,12 @@ import (
 func FuzzStep(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 1, 20, 0, 21, 0, 22, 0, 0, 3, 1, 4})
 	f.Add([]byte{0, 1, 20, 0, 0, 2, 0, 3, 9, 2, 14, 3, 30, 0, 40, 0, 24, 1, 22, 2})
+	f.Add([]byte{0, 1, 25, 1, 201, 1, 202, 80, 10, 0, 12, 1, 203, 9, 7, 200, 201, 0, 202, 80, 14, 2, 29, 3, 203, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		wav := DefaultSettings()
 		wav.Answers, wav.PartialResponses, wav.GreetingBargeIn = WAV, true, false
 		late := DefaultSettings()
-		late.EndOfInput, late.FillerAfter, late.MaxDuration = WithAnswer, 300*time.Millisecond, 20*time.Second
+		late.Texts, late.EndOfInput, late.FillerAfter, late.MaxDuration = PassTextOn, WithAnswer, 300*time.Millisecond, 20*time.Second
 		late.Fallback.Action, late.NoInputBackstop, late.Input.NoInput = FallbackError, time.Millisecond, 100*time.Millisecond
 		for _, traits := range []Traits{{}, {Resume: ResumeSaved, Movable: true},
 			{OwnEndpointing: true, Audio: AllAudio, Resume: ResumeStateless, Movable: true}} {
@@ -83,6 +84,17 @@ func (l *laws) input(what, arg byte) input {
 	}
 	if what == 200 { // beside the others, so that what was found before means the same
 		return input{kind: commanded, number: l.s.bind.number, command: Command{Body: SetEndpointing{Own: arg&1 == 0}}}
+	}
+	switch what {
+	case 201:
+		l.prompts++
+		return input{kind: commanded, number: l.s.bind.number, command: Command{Turn: turn, Prompt: l.prompts, Ref: 1, Body: StartPrompt{Text: "hello", BargeIn: arg&1 == 0}}}
+	case 202, 203, 204:
+		in := input{kind: spoken, prompt: l.prompts - uint64(arg>>7), speech: loud[:arg], over: what > 202}
+		if what == 204 {
+			in.err = errors.New("it broke")
+		}
+		return in
 	}
 	switch n := int(what) % 36; {
 	case n < len(requests):
@@ -161,10 +173,10 @@ func (l *laws) check(a action) {
 		l.final[a.rpc] = a.response.Type == Final
 		l.checkResponse(a.response)
 		for _, c := range a.response.Clips {
-			l.feed(input{kind: left, rpc: a.rpc, prompt: c.prompt, bytes: len(c.Audio)})
+			l.feed(input{kind: left, rpc: a.rpc, prompt: c.prompt, bytes: c.bytes()})
 		}
 		if a.response.Type == Chunk {
-			l.feed(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: len(a.response.Audio), cost: a.response.cost})
+			l.feed(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: a.response.bytes(), cost: a.response.cost})
 		}
 	case complete:
 		if l.complete[a.rpc] {

@@ -19,6 +19,9 @@ func (s *state) requested(now time.Duration, rpc rpcID, q *Request) {
 		return // completed meanwhile: what still arrives is not heard
 	}
 	r.partial = r.partial || q.Partial
+	if q.Language != "" {
+		s.callLanguage = q.Language
+	}
 	if q.Kind == Audio && q.Format != (audio.Format{}) {
 		r.format = q.Format // who says it once means all that follows, too
 	}

@@ -80,7 +80,7 @@ func (p *part) tell(e Event) {
 // for the goroutine.
 func (s *Session) reopen(a action) {
 	next, call := s.newPart(a.number, s.state.limits.credit), s.part.call
-	s.reopening.Go(func() {
+	s.helpers.Go(func() {
 		var err error
 		if next.call, err = call.Resume(s.ctx, a.resumption, next); err == nil {
 			next.traits = next.call.Traits()

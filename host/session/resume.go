@@ -30,7 +30,7 @@ func (s *state) movable() bool {
 // is between two turns.
 func (s *state) suspend(now time.Duration) {
 	b := &s.bind
-	if b.wanted == nil || b.bond != bound || !b.accepted || !s.movable() || s.phase == unborn || s.botGone || s.leaving != nil || !s.betweenTurns() {
+	if b.wanted == nil || b.bond != bound || !b.accepted || !s.movable() || s.phase == unborn || s.botGone || s.leaving != nil || s.saying.prompt != 0 || !s.betweenTurns() {
 		return
 	}
 	reads := b.wanted
@@ -134,6 +134,7 @@ func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	default:
 		b.sudden = 0
 	}
+	s.hush() // nothing waits behind it: the loss would
 	s.endPrompts()
 	b.sent = 0 // the next one was sent nothing
 	s.act(action{kind: reopen, number: b.number, resumption: Resumption{State: s.saved, Suspect: suspect, Sudden: b.sudden > 1}})

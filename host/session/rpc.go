@@ -125,7 +125,9 @@ func (r *RPC) Responses(ctx context.Context) iter.Seq[Response] {
 				return
 			case state == waiting:
 			case !yield(next):
-				next.Audio = next.Audio[:next.size]
+				if next.Text == nil {
+					next.Audio = next.Audio[:next.size] // without padding
+				}
 				r.takeBack(next)
 				return
 			default:
@@ -172,7 +174,7 @@ func (r *RPC) next() (Response, queueState) {
 	}
 	first := &r.queue[0]
 	bytes := len(first.Audio)
-	if first.Type == Chunk && bytes < minChunk && !first.sealed && len(r.queue) == 1 && !r.ended {
+	if first.Text == nil && first.Type == Chunk && bytes < minChunk && !first.sealed && len(r.queue) == 1 && !r.ended {
 		return Response{}, waiting
 	}
 	if bytes > maxChunk {
@@ -198,8 +200,8 @@ func (o *outgoing) cut() Response {
 
 // pad brings a short chunk to the least size.
 func (r *Response) pad() {
-	r.size = len(r.Audio)
-	for r.Type == Chunk && len(r.Audio) < minChunk {
+	r.size = r.bytes()
+	for r.Type == Chunk && r.Text == nil && len(r.Audio) < minChunk {
 		r.Audio = append(r.Audio, muLawSilence)
 	}
 }
@@ -224,7 +226,7 @@ func (r *RPC) push(response Response) {
 }
 
 func (o *outgoing) takes(next Response) bool {
-	return o.Type == Chunk && next.Type == Chunk && !o.sealed && o.prompt == next.prompt && o.BargeIn == next.BargeIn
+	return o.Type == Chunk && next.Type == Chunk && !o.sealed && o.prompt == next.prompt && o.BargeIn == next.BargeIn && o.Text == nil && next.Text == nil
 }
 
 // seal says that the audio queued last is complete.
@@ -290,7 +292,7 @@ func (o *outgoing) dropClips(prompt uint64) (dropped []Clip) {
 func (r *RPC) sent(s Response) { r.tell(left, s, s.size) }
 
 // takeBack tells the session that the audio of a response will not leave.
-func (r *RPC) takeBack(s Response) { r.tell(dropped, s, len(s.Audio)) }
+func (r *RPC) takeBack(s Response) { r.tell(dropped, s, s.bytes()) }
 
 func (r *RPC) tell(what inputKind, s Response, chunk int) {
 	if r.session == nil {
@@ -300,7 +302,7 @@ func (r *RPC) tell(what inputKind, s Response, chunk int) {
 		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: s.prompt, bytes: chunk, cost: s.cost})
 	}
 	for _, c := range s.Clips {
-		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: c.prompt, bytes: len(c.Audio)})
+		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: c.prompt, bytes: c.bytes()})
 	}
 }
 

@@ -240,13 +240,22 @@ func TestR24_Partial(t *testing.T) {
 }
 
 func TestR25_NoTextInPrompts(t *testing.T) {
-	c := greeted(t, Traits{})
-	c.keys(2, "1")
-	c.command(2, 2, StartPrompt{Text: "hello"})
-	c.command(2, 2, PromptAudio{Data: make([]byte, 800), End: true})
-	if got := event[Refused](c); got.Command != "prompt" || !strings.Contains(got.Message, "send audio") {
-		t.Errorf("text was refused with %+v", got)
+	for _, mode := range []TextMode{SpeakText, PassTextOn} {
+		c := greetedWith(t, Traits{}, func(s *Settings) { s.Texts = mode })
+		c.keys(2, "1")
+		c.command(2, 2, StartPrompt{Text: "hello"})
+		c.speech(2, 800)
+		c.command(2, 0, Done{})
+		for _, r := range c.responses[2] {
+			if r.Text != nil && len(r.Audio) > 0 {
+				t.Errorf("mode %d: text beside audio: %+v", mode, r)
+			}
+			if passed := r.Text != nil; r.Type == Chunk && passed != (mode == PassTextOn) {
+				t.Errorf("mode %d: text in a prompt: %t", mode, passed)
+			}
+		}
+		if got := len(c.responses[2]); got != 2 {
+			t.Errorf("mode %d: %d responses, want a CHUNK and the FINAL", mode, got)
+		}
 	}
-	c.command(2, 0, Done{})
-	c.wantDone(2, "FINAL")
 }

@@ -43,7 +43,7 @@ func inWAV(s *Settings) { s.Answers = WAV }
 func (c *call) deliver(rpc rpcID) {
 	for _, r := range c.responses[rpc] {
 		for _, clip := range r.Clips {
-			c.step(input{kind: left, rpc: rpc, prompt: clip.prompt, bytes: len(clip.Audio)})
+			c.step(input{kind: left, rpc: rpc, prompt: clip.prompt, bytes: clip.bytes()})
 		}
 	}
 }

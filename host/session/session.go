@@ -25,8 +25,10 @@ type Session struct {
 	joined   atomic.Int64 // how many RPCs have joined
 	open     atomic.Int64 // how many of them a handler still writes
 
+	voice     Voice
+	speaker   *speaker       // of the text that is spoken last; nil: none was
 	part      *part          // of the process that has the call, or had it last
-	reopening sync.WaitGroup // ask for another process
+	helpers   sync.WaitGroup // ask for another process, or speak a text
 	ctx       context.Context
 	cancel    context.CancelFunc
 	audioLost int64 // bytes of the caller's that earlier processes did not take
@@ -42,7 +44,7 @@ func newSession(key Key, log hclog.Logger) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
 		ctx: ctx, cancel: cancel,
-		key: key, log: log, observer: unwatched{}, mailbox: lane.NewMailbox[input](), began: time.Now(),
+		key: key, log: log, observer: unwatched{}, voice: voiceless{}, mailbox: lane.NewMailbox[input](), began: time.Now(),
 		rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
 	}
 }
@@ -100,7 +102,7 @@ func (s *Session) run() {
 		}
 	}
 	s.cancel()
-	s.reopening.Wait()
+	s.helpers.Wait()
 	for _, in := range s.mailbox.Take(nil) {
 		s.feed(in) // joined while the session ended: completed, not left alone
 	}
@@ -166,6 +168,12 @@ func (s *Session) perform(a action) {
 		s.observer.Measured(s.state.agent, a.values)
 	case settled:
 		s.part.call.Settled()
+	case speak:
+		s.startSpeaking(a.prompt, a.text)
+	case hush:
+		s.speaker.cancel()
+	case allow:
+		s.speaker.allow(a.bytes)
 	case drop:
 		for _, rpc := range s.rpcs {
 			rpc.drop(a.response.prompt)

@@ -192,6 +192,9 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	config := s.configured()
 	session := newSession(first.Key, config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
 	session.observer = config.observer()
+	if config.Voice != nil {
+		session.voice = config.Voice
+	}
 	limits := config.limits()
 	part := session.newPart(0, limits.credit)
 	call, err := s.agents.Open(ctx, first.Key.Org, first.Agent, part)

@@ -21,6 +21,7 @@ type Config struct {
 	Agents map[string]Settings // of the agents, by id, that are treated otherwise
 
 	Observer Observer // nil: nobody watches
+	Voice    Voice    // nil: texts are refused
 }
 
 // Observer is told what becomes of calls, to count it. Its methods may be called
@@ -78,12 +79,17 @@ type Settings struct {
 	SpeechStart time.Duration // a sound must last longer to be the start of speech
 
 	NoInputBackstop time.Duration // after Input.NoInput, when Webex has not reported it; 0: never
-	FillerAfter     time.Duration // of waiting for an answer; 0: never
-	Filler          []byte        // mu-law, 8 kHz; played once while the bot thinks
-	AnswerWithin    time.Duration // longest silence of a bot that owes an answer
-	AnswerLimit     time.Duration // longest answer
-	MaxDuration     time.Duration // longest call; 0: no limit
-	Fallback        Fallback
+	Texts           TextMode
+	Language        string // of texts, instead of the caller's; empty: that
+	VoiceName       string // that speaks them; empty: the engine's own
+	Unspoken        []byte // mu-law, 8 kHz; played instead of a text that cannot be spoken
+
+	FillerAfter  time.Duration // of waiting for an answer; 0: never
+	Filler       []byte        // mu-law, 8 kHz; played once while the bot thinks
+	AnswerWithin time.Duration // longest silence of a bot that owes an answer
+	AnswerLimit  time.Duration // longest answer
+	MaxDuration  time.Duration // longest call; 0: no limit
+	Fallback     Fallback
 }
 
 // AnswerMode says how prompts are sent. It never changes within a call.
@@ -144,6 +150,7 @@ func DefaultSettings() Settings {
 		NoInputBackstop: 1500 * time.Millisecond,
 		FillerAfter:     2 * time.Second,
 		Filler:          defaultFiller(),
+		Unspoken:        defaultUnspoken(),
 		AnswerWithin:    30 * time.Second,
 		AnswerLimit:     5 * time.Minute,
 		MaxDuration:     time.Hour,

@@ -28,6 +28,8 @@ type input struct {
 	reads   func(version uint32) bool // moveWanted
 	joined  *RPC                      // opened: for the one who carries actions out, not for step
 	part    *part                     // reopened
+	speech  []byte                    // spoken: mu-law
+	over    bool                      // spoken: no more comes
 }
 
 type inputKind uint8
@@ -44,6 +46,7 @@ const (
 	lost                        // the agent's process is gone
 	moveWanted                  // another process is to take over
 	reopened                    // the call has another process, or gets none
+	spoken                      // some of a text was spoken
 	stopped                     // the host stops
 )
 
@@ -63,6 +66,9 @@ type action struct {
 	pause      time.Duration      // resumed: how long no process had the call; turnOver: how long the caller waited to be answered
 	how        TurnEnd            // turnOver
 	values     map[string]float64 // measure
+	prompt     uint64             // speak
+	text       Text               // speak
+	bytes      int                // allow
 }
 
 type actionKind uint8
@@ -80,6 +86,9 @@ const (
 	fellBack                     // the fallback took the call
 	settled                      // the turn that came again is out of danger
 	measure                      // the bot has numbers of its own
+	speak                        // a text is to be spoken
+	hush                         // it is not, any more
+	allow                        // more of its speech may come
 	note                         // worth a line in the log
 	over                         // the session is over
 )
@@ -188,16 +197,18 @@ type state struct {
 	wished   InputConfig   // how the bot wants it taken after its next answer
 	play     playback
 	waiting  []Response // spontaneous audio that no RPC can carry yet
+	saying   saying     // the text that is being spoken
 	held     held       // WAV mode: what the next answer will say
 	unread   int        // WAV mode: bytes of prompts on their way to the wire
 	leaving  *ending    // what ends the bot's part once an RPC can carry it
 	speech   speech
 	keying   bool // the first key of an entry was pressed
 
-	bind       binding
-	started    Started // what began the call
-	introduced bool    // a process was told of it
-	saved      State   // what the bot saved last and is to be kept
+	bind         binding
+	callLanguage string  // as last said by Webex; empty: not yet
+	started      Started // what began the call
+	introduced   bool    // a process was told of it
+	saved        State   // what the bot saved last and is to be kept
 
 	seq      uint64
 	clips    uint64 // the host's own prompts
@@ -255,7 +266,13 @@ func (s *state) step(now time.Duration, in input) []action {
 		s.settle(now, in)
 	case commanded:
 		s.command(now, in)
+	case spoken:
+		s.spoken(now, in)
 	case lost:
+		if s.saying.prompt != 0 && in.number == s.bind.number {
+			s.await(now, in) // what it said before is said
+			break
+		}
 		s.lost(now, in.number, in.err)
 	case moveWanted:
 		s.moveWanted(in.number, in.reads)
@@ -264,6 +281,7 @@ func (s *state) step(now time.Duration, in input) []action {
 	case stopped:
 		s.shutDown(now)
 	}
+	s.catchUp(now)
 	s.watch(now)
 	return s.outgoing
 }
@@ -347,7 +365,7 @@ func (s *state) respond(rpc rpcID, r Response) {
 		return // broken off
 	}
 	for _, c := range r.Clips {
-		s.unread += len(c.Audio)
+		s.unread += c.bytes()
 	}
 	s.act(action{kind: respond, rpc: rpc, response: r})
 }

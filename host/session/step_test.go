@@ -19,6 +19,9 @@ type call struct {
 	reopened  []Resumption
 	settled   int
 	measured  []map[string]float64
+	texts     []Text // that were to be spoken
+	hushed    int
+	allowed   int // bytes
 	over      bool
 }
 
@@ -36,7 +39,7 @@ func (c *call) step(in input) {
 			}
 			c.responses[a.rpc] = append(c.responses[a.rpc], a.response)
 			if a.response.Type == Chunk {
-				defer c.step(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: len(a.response.Audio), cost: a.response.cost})
+				defer c.step(input{kind: left, rpc: a.rpc, prompt: a.response.prompt, bytes: a.response.bytes(), cost: a.response.cost})
 			}
 		case complete:
 			if _, done := c.completed[a.rpc]; done {
@@ -52,6 +55,12 @@ func (c *call) step(in input) {
 			c.settled++
 		case measure:
 			c.measured = append(c.measured, a.values)
+		case speak:
+			c.texts = append(c.texts, a.text)
+		case hush:
+			c.hushed++
+		case allow:
+			c.allowed += a.bytes
 		case over:
 			c.over = true
 		}

@@ -77,6 +77,9 @@ func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 		s.speech.reset() // what is said next is another utterance
 	}
 	s.play.endTurn(t.id)
+	if s.saying.prompt != 0 && s.saying.command.Turn == t.id {
+		s.hush()
+	}
 	if how == Interrupted {
 		s.cut = t.id
 	}
@@ -134,6 +137,9 @@ func (s *state) cutShort(now time.Duration, p *prompt) {
 
 // dropAudio takes back the audio of a prompt that has not left; of all for 0.
 func (s *state) dropAudio(now time.Duration, prompt uint64) {
+	if prompt == 0 || prompt == s.saying.prompt {
+		s.hush()
+	}
 	kept := s.waiting[:0]
 	for _, r := range s.waiting {
 		if prompt != 0 && r.prompt != prompt {

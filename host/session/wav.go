@@ -38,7 +38,7 @@ func (s *state) dropHeld(prompt uint64) {
 		if prompt != 0 && c.prompt != prompt {
 			return false
 		}
-		s.held.size -= len(c.Audio)
+		s.held.size -= c.bytes()
 		s.play.release(c.prompt, 0)
 		return true
 	})
@@ -49,7 +49,7 @@ func (s *state) takeHeld() []Clip {
 	clips := s.held.clips
 	s.held = held{}
 	for _, c := range clips {
-		s.play.release(c.prompt, len(c.Audio))
+		s.play.release(c.prompt, c.bytes())
 	}
 	return clips
 }

@@ -154,7 +154,7 @@ func toCommand(m *pluginv1.Command) session.Command {
 		c.Body = session.Accepted{}
 	case *pluginv1.Command_PromptStart:
 		c.Body = session.StartPrompt{Format: wire.Format(b.PromptStart.GetFormat()), BargeIn: b.PromptStart.GetBargeIn(),
-			Text: b.PromptStart.GetText(), HoldUntilDone: b.PromptStart.GetHold()}
+			Text: b.PromptStart.GetText(), Language: b.PromptStart.GetLanguage(), HoldUntilDone: b.PromptStart.GetHold()}
 	case *pluginv1.Command_Done:
 		c.Body = session.Done{Event: flowEvents[b.Done.GetEvent()]}
 	case *pluginv1.Command_Input:

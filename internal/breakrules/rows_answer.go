@@ -29,7 +29,7 @@ var answerRows = []row{
 	{
 		rule: "R21", pkg: engine, test: "TestR21_WAVAnswers", what: "answers that nobody reads have no limit",
 		file: "host/session/state.go",
-		old:  "s.unread += len(c.Audio)",
+		old:  "s.unread += c.bytes()",
 		new:  "s.unread += 0 * len(c.Audio)",
 	},
 	{
@@ -99,16 +99,16 @@ var answerRows = []row{
 		new:  "!m.GetAllowPartialResponses()",
 	},
 	{
-		rule: "R25", pkg: engine, test: "TestR25_NoTextInPrompts", what: "text is taken for a prompt",
-		file: "host/session/command.go",
-		old:  `if p.Text != "" {`,
-		new:  `if false {`,
+		rule: "R25", pkg: engine, test: "TestR25_NoTextInPrompts", what: "text is passed on that the host is to speak",
+		file: "host/session/say.go",
+		old:  `if s.Texts == PassTextOn {`,
+		new:  `if s.Texts == SpeakText {`,
 	},
 	{
 		rule: "R25", pkg: wire, test: "TestR25_NoTextOnTheWire", what: "text is sent beside audio",
 		file: "host/rpc/convert.go",
-		old:  "{{AudioContent: r.Audio,",
-		new:  "{{Text: \"...\", AudioContent: r.Audio,",
+		old:  "AudioContent: r.Audio, Text: textOf(r.Text),",
+		new:  "AudioContent: r.Audio, Text: \"...\",",
 	},
 	{
 		rule: "R26", pkg: engine, test: "TestR26_InputMode", what: "the bot's wish for a mode does nothing",

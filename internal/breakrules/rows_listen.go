@@ -102,8 +102,8 @@ var listenRows = []row{
 	{
 		rule: "R17", pkg: engine, test: "TestR17_WhenInputEnds", what: "prompts come before END_OF_INPUT",
 		file: "host/session/command.go",
-		old:  "\t\ts.tellEndOfInput(now)\n\t\tp.queued += len(r.Audio)\n",
-		new:  "\t\tp.queued += len(r.Audio)\n",
+		old:  "\t\ts.tellEndOfInput(now)\n\t\tp.queued += r.bytes()\n",
+		new:  "\t\tp.queued += r.bytes()\n",
 	},
 	{
 		rule: "R17", pkg: engine, test: "TestR17_WhenInputEnds", what: "who adds to what was said begins again",

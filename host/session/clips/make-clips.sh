@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes filler.wav and fallback.wav again: mono, mu-law, 8 kHz, cut to the
+# Makes filler.wav, fallback.wav and unspoken.wav again: mono, mu-law, 8 kHz, cut to the
 # telephone band, 50 ms of silence on either side. Needs flite 2.2 and sox 14.4.
 set -eu
 cd "$(dirname "$0")"
@@ -17,3 +17,4 @@ say() {
 
 say filler.wav "One moment, please."
 say fallback.wav "Sorry, something went wrong. I will put you through to someone."
+say unspoken.wav "Sorry, I cannot say that. One moment, please."

@@ -1,0 +1,241 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// speech brings a piece of a text's speech, and ends it.
+func (c *call) speech(prompt uint64, n int) {
+	c.step(input{kind: spoken, prompt: prompt, speech: bytes.Repeat([]byte{0x55}, n)})
+	c.step(input{kind: spoken, prompt: prompt, over: true})
+}
+
+// askedFor is a call whose caller has pressed 1, with turn 2 open on RPC 2.
+func askedFor(t *testing.T, change func(*Settings)) *call {
+	c := greetedWith(t, keeping, change)
+	c.keys(2, "1")
+	c.events, c.told = nil, nil
+	return c
+}
+
+func TestTextIsSpoken(t *testing.T) {
+	text := StartPrompt{Text: "hello", BargeIn: true}
+	for _, test := range []struct {
+		name string
+		run  func(c *call)
+		want string // on RPC 2
+	}{
+		{"what is behind a text waits for it", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 3, StartPrompt{BargeIn: true})
+			c.command(2, 3, PromptAudio{Data: make([]byte, 400), End: true})
+			c.command(2, 0, Done{})
+			c.wantOpen(2, "")
+			c.speech(2, 800)
+		}, "CHUNK(800) CHUNK(400) FINAL"},
+		{"two texts", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 3, text)
+			c.command(2, 0, Done{})
+			c.speech(3, 100) // not yet
+			c.speech(2, 800)
+			c.wantOpen(2, "CHUNK(800)")
+			c.speech(3, 400)
+		}, "CHUNK(800) CHUNK(400) FINAL"},
+		{"a transfer behind a text", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 0, Leave{Event: TransferToAgent})
+			c.speech(2, 800)
+		}, "CHUNK(800) FINAL+TRANSFER"},
+		{"one that cannot be spoken", func(c *call) {
+			c.s.Unspoken = make([]byte, 300)
+			c.command(2, 2, text)
+			c.command(2, 0, Done{})
+			c.step(input{kind: spoken, prompt: 2, over: true, err: errors.New("no words")})
+			if got := event[Refused](c); got.Command != "prompt" || got.Message != "no words" {
+				c.t.Errorf("the bot was told %+v", got)
+			}
+		}, "CHUNK(300) FINAL"},
+		{"new input ends it and what waits", func(c *call) {
+			c.command(2, 2, text)
+			c.step(input{kind: spoken, prompt: 2, speech: make([]byte, 800)})
+			c.command(2, 0, Leave{Event: TransferToAgent})
+			c.keys(3, "2")
+			c.speech(2, 800)
+			if c.hushed != 1 || len(c.s.saying.backlog) > 0 {
+				c.t.Errorf("hushed %d times, %d commands still wait", c.hushed, len(c.s.saying.backlog))
+			}
+		}, "CHUNK(800) FINAL"},
+		{"clear ends it", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 3, text)
+			c.command(0, 2, Clear{})
+			c.command(2, 0, Done{})
+			c.speech(3, 400)
+		}, "CHUNK(400) FINAL"},
+		{"clear of one that waits", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 3, StartPrompt{BargeIn: true})
+			c.command(2, 3, PromptAudio{Data: make([]byte, 400), End: true})
+			c.command(0, 3, Clear{})
+			c.command(2, 0, Done{})
+			c.speech(2, 800)
+		}, "CHUNK(800) FINAL"},
+		{"clear of all ends all that was said", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 3, text)
+			c.command(2, 4, text)
+			c.command(0, 0, Clear{})
+			c.speech(2, 800)
+			c.speech(4, 800)
+			c.command(2, 0, Done{})
+		}, "FINAL"},
+		{"a bot that fails behind a text", func(c *call) {
+			c.s.Fallback.Prompt = make([]byte, 200)
+			c.command(2, 2, text)
+			c.command(2, 0, GiveUp{})
+			c.speech(2, 800)
+		}, "CHUNK(800) CHUNK(200) FINAL+TRANSFER"},
+		{"a process that dies behind a whole answer", func(c *call) {
+			c.command(2, 2, text)
+			c.command(2, 0, Leave{Event: TransferToAgent})
+			c.die()
+			if len(c.reopened) != 0 {
+				c.t.Error("another process was asked for before the text was spoken")
+			}
+			c.speech(2, 800)
+		}, "CHUNK(800) FINAL+TRANSFER"},
+		{"a process that dies behind half an answer", func(c *call) {
+			c.command(2, 2, text)
+			c.die()
+			c.speech(2, 800)
+			c.comeBack()
+			if got := c.resumed(); got.InterruptedTurn != 2 {
+				c.t.Errorf("resumed with %+v, want turn 2 as the interrupted one", got)
+			}
+			c.command(2, 0, Done{})
+		}, "CHUNK(800) FINAL"},
+		{"the filler is cut by it", func(c *call) {
+			c.s.Filler = make([]byte, 8000)
+			c.command(2, 2, text)
+			c.wait(3 * time.Second)
+			c.speech(2, 800)
+			c.command(2, 0, Done{})
+		}, "CHUNK(8000) CHUNK(800) FINAL"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := askedFor(t, asIs)
+			test.run(c)
+			c.wantDone(2, test.want)
+		})
+	}
+}
+
+// TestTextInWAV holds that spoken text is part of the one file of its prompt.
+func TestTextInWAV(t *testing.T) {
+	c := askedFor(t, inWAV)
+	c.command(2, 2, StartPrompt{Text: "hello"})
+	c.command(2, 0, Done{})
+	c.step(input{kind: spoken, prompt: 2, speech: make([]byte, 500)})
+	c.speech(2, 800)
+	c.wantDone(2, "FINAL(1300)")
+	if c.allowed != 1300 {
+		t.Errorf("%d bytes were allowed, want all 1300 at once", c.allowed)
+	}
+}
+
+// TestTextIsAnnounced holds what the voice is told.
+func TestTextIsAnnounced(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		own     string // of the prompt
+		setting string
+		want    string
+	}{
+		{"of the call", "", "", "fr-CA"}, {"of the agent", "", "de", "de"}, {"of the prompt", "es", "de", "es"},
+	} {
+		c := callWith(t, Traits{}, func(s *Settings) { s.Language, s.VoiceName = test.setting, "anna" })
+		c.open(1, Request{Kind: SessionStart, Language: "fr-CA"})
+		c.halfClose(1)
+		c.command(1, 1, StartPrompt{Text: "x", Language: test.own})
+		if len(c.texts) != 1 || c.texts[0] != (Text{"x", test.want, "anna"}) {
+			t.Errorf("language %s: spoke %+v", test.name, c.texts)
+		}
+	}
+}
+
+// TestTextPassedOn: Webex is handed texts that the host would speak, too, and no others.
+func TestTextPassedOn(t *testing.T) {
+	c := askedFor(t, func(s *Settings) { s.Texts, s.Unspoken = PassTextOn, make([]byte, 300) })
+	c.command(2, 2, StartPrompt{Text: strings.Repeat("x", 150)})
+	c.command(2, 3, StartPrompt{Text: strings.Repeat("x", longestPassedOn+1)})
+	c.command(2, 0, Done{})
+	c.wantDone(2, "CHUNK(0) CHUNK(300) FINAL")
+	if got := event[Refused](c); !strings.Contains(got.Message, "10001 bytes") {
+		t.Errorf("refused with %+v", got)
+	}
+	if ends := c.s.play.ends - c.now; ends < 9*time.Second || ends > 11*time.Second {
+		t.Errorf("150 characters are taken to play for %v, want about 10 s", ends)
+	}
+	wav := askedFor(t, func(s *Settings) { s.Texts, s.Answers = PassTextOn, WAV })
+	wav.command(2, 2, StartPrompt{Text: "hello"})
+	wav.command(2, 0, Done{})
+	wav.wantDone(2, "FINAL(0)")
+	if clips := wav.responses[2][0].Clips; clips[0].Text == nil || clips[0].Text.Text != "hello" {
+		t.Errorf("clips %+v", clips)
+	}
+}
+
+// TestSpeakerWaits holds the bound on speech that has not left.
+func TestSpeakerWaits(t *testing.T) {
+	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
+	s.voice = speakerFunc(func(_ context.Context, _ Text, w io.Writer) error {
+		_, err := w.Write(make([]byte, 3*maxSpoken))
+		return err
+	})
+	s.startSpeaking(1, Text{Text: "long"})
+	took := 0
+	for took < maxSpoken {
+		<-s.mailbox.Ready()
+		for _, in := range s.mailbox.Take(nil) {
+			took += len(in.speech)
+		}
+	}
+	if took != maxSpoken {
+		t.Errorf("%d bytes came with nothing sent, want %d", took, maxSpoken)
+	}
+	s.speaker.allow(1 << 30) // more than was taken: of another prompt
+	for took < 2*maxSpoken {
+		<-s.mailbox.Ready()
+		for _, in := range s.mailbox.Take(nil) {
+			took += len(in.speech)
+		}
+	}
+	if s.speaker.ahead.Load() != maxSpoken {
+		t.Errorf("%d bytes are ahead, want %d", s.speaker.ahead.Load(), maxSpoken)
+	}
+	s.speaker.cancel()
+	s.helpers.Wait()
+	last := s.mailbox.Take(nil)
+	if len(last) != 1 || !last[0].over || !errors.Is(last[0].err, context.Canceled) {
+		t.Errorf("after hush came %+v", last)
+	}
+}
+
+type speakerFunc func(context.Context, Text, io.Writer) error
+
+func (f speakerFunc) Speak(ctx context.Context, t Text, w io.Writer) error { return f(ctx, t, w) }
+
+func TestVoiceless(t *testing.T) {
+	if err := (voiceless{}).Speak(t.Context(), Text{}, io.Discard); err == nil || !strings.Contains(err.Error(), "send audio") {
+		t.Errorf("without a voice: %v", err)
+	}
+}
