@@ -24,6 +24,7 @@ import (
 	"github.com/byova-host/byova-host/host/supervisor"
 	"github.com/byova-host/byova-host/internal/byods"
 	"github.com/byova-host/byova-host/internal/rundir"
+	"github.com/byova-host/byova-host/sdk/speech"
 )
 
 // lastWords is how long the ends of cut RPCs may take to reach Webex.
@@ -58,6 +59,9 @@ func Run(stop, kill context.Context, config Config, out io.Writer) (err error) {
 	keep, cancel := context.WithCancel(stop)
 	defer h.keeping.Wait()
 	defer cancel()
+	if c := h.config.Config; h.voice != nil { // as it is before a reload
+		h.keeping.Go(func() { h.warmUp(keep, c) })
+	}
 	h.keep(keep)
 	fmt.Fprintf(out, "listening on %v\n", h.door.Addr())
 	select {
@@ -84,6 +88,7 @@ type host struct {
 	copies    *rundir.Dir  // of programs; nil: in dir
 	desk      net.Listener // to the operator
 	plugins   *supervisor.Supervisor
+	voice     *speech.Voice // nil: none
 	metrics   *metrics.Metrics
 	calls     *session.Sessions
 	rpc       *rpc.Server
@@ -110,6 +115,7 @@ func (h *host) open(ctx context.Context) (err error) {
 	if err := h.listen(); err != nil {
 		return err
 	}
+	h.openVoice(ctx)
 	h.metrics = metrics.New(h.live, h.sources)
 	copies := h.dir.Path
 	if h.config.PluginDir != "" {
@@ -280,6 +286,9 @@ func (h *host) close(ctx context.Context) (err error) {
 	}
 	if h.unmind != nil {
 		h.unmind()
+	}
+	if h.voice != nil {
+		h.voice.Close()
 	}
 	if h.plugins != nil {
 		h.plugins.Stop(ctx)

@@ -66,6 +66,9 @@ func (h *host) reload(ctx context.Context) {
 func (h *host) sessions(c config.Config) session.Config {
 	sessions := c.Sessions()
 	sessions.Observer = h.metrics
+	if h.voice != nil {
+		sessions.Voice = voice{h.voice}
+	}
 	sessions.Log = h.log.Named("session")
 	return sessions
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/config"
+	"github.com/byova-host/byova-host/host/session"
 )
 
 type checkCmd struct {
@@ -30,13 +33,19 @@ func (f *fileName) UnmarshalText(text []byte) error {
 var errChecked = errors.New("the configuration cannot be used")
 
 // Run prints all that is wrong with a configuration.
-func (c *checkCmd) Run(out io.Writer) error {
+func (c *checkCmd) Run(ctx context.Context, out io.Writer) error {
 	settings, problems := config.Load(string(c.Config), os.Environ())
 	for _, p := range problems {
 		fmt.Fprintln(out, p)
 	}
 	if config.Broken(problems) {
 		return errChecked
+	}
+	if settings.Calls.Texts == session.SpeakText {
+		_, warnings := host.Engines(ctx, settings.Speech)
+		for _, w := range warnings {
+			fmt.Fprintf(out, "%s:1: speech: warning: %s\n", c.Config, w)
+		}
 	}
 	if len(settings.Plugins) == 0 {
 		fmt.Fprintf(out, "%s:1: plugins: warning: names no plugin: serve needs --plugin PATH then\n", c.Config)

@@ -40,16 +40,27 @@ func serveFile(t *testing.T, text string, args ...string) *process {
 // rely on.
 func TestCheck(t *testing.T) {
 	t.Setenv("A_PORT", "99999")
+	t.Setenv("PATH", t.TempDir()) // no program is installed that speaks
+	const clipsAlone = "FILE:1: speech: warning: only recorded speech is there, which has few words and is English: " +
+		"install espeak-ng or flite, or set speech.openai.url, for bots that say other things"
 	good := fmt.Sprintf("verify_tokens: false\nplugins: {echo: {path: %s}}\n", echoBinary)
 	tests := []struct {
 		name, text string
 		code       int
 		says       []string // lines; FILE stands for the file
 	}{
-		{"good", good, 0, []string{"FILE: ok"}},
+		{"good", good, 0, []string{clipsAlone, "FILE: ok"}},
+		{"texts that Webex speaks", good + "calls: {text: {by: webex}}\n", 0, []string{"FILE: ok"}},
+		{"an engine that is not there", good + "speech: {engines: [espeak-ng]}\n", 0, []string{
+			"FILE:1: speech: warning: speech engine espeak-ng is not there: install espeak-ng",
+			"FILE:1: speech: warning: no speech engine is there: what bots say as text is not spoken", "FILE: ok",
+		}},
+		{"an engine that there is not", good + "speech: {engines: [sam]}\n", 1, []string{
+			`FILE:3: speech.engines[0]: "sam" is no speech engine: write one of recorded, openai, espeak-ng, flite, clips`}},
+		{"a service that is not named", good + "speech: {engines: [openai]}\n", 1, []string{"FILE:3: speech.engines: names openai, and speech.openai.url is not set"}},
 		{"tokens", strings.TrimPrefix(good, "verify_tokens: false\n"), 0,
-			[]string{"FILE:1: verify_tokens: warning: without byods.store.dir no data source is known, and every call is refused: set it, or let everybody in with false here or --verify-tokens=false", "FILE: ok"}},
-		{"nothing", "verify_tokens: false", 0, []string{"FILE:1: plugins: warning: names no plugin: serve needs --plugin PATH then", "FILE: ok"}},
+			[]string{"FILE:1: verify_tokens: warning: without byods.store.dir no data source is known, and every call is refused: set it, or let everybody in with false here or --verify-tokens=false", clipsAlone, "FILE: ok"}},
+		{"nothing", "verify_tokens: false", 0, []string{clipsAlone, "FILE:1: plugins: warning: names no plugin: serve needs --plugin PATH then", "FILE: ok"}},
 		{"bad", "listen: localhost:${A_PORT}\nlimits:\n  idel: 3m\nplugins:\n  echo: {path: /none}\nverify_tokens: false", 1, []string{
 			`FILE:1: listen: "localhost:99999" is no address: "99999" is no port: write a number from 0 to 65535`,
 			`FILE:3: limits.idel: unknown key: did you mean "idle"?`,

@@ -8,7 +8,7 @@ import (
 )
 
 // atStart are the keys and sections that count only when a host starts.
-var atStart = []string{"listen", "admin", "log.json", "tls", "reflection", "ping", "plugin_lock", "plugin_dir", "verify_tokens", "byods"}
+var atStart = []string{"listen", "admin", "log.json", "tls", "reflection", "ping", "plugin_lock", "plugin_dir", "verify_tokens", "byods", "speech"}
 
 // Change is a key whose value is another one.
 type Change struct {

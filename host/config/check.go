@@ -21,6 +21,7 @@ func (r *reader) check(c *Config) {
 		r.checkSum(p)
 	}
 	r.checkBYODS(c)
+	r.checkSpeech(c)
 }
 
 // set reports whether the file or the environment says something of a key, right

@@ -33,6 +33,7 @@ type Config struct {
 	PluginLock   string           // the file of the sums of what runs; empty: none
 	PluginDir    string           // of the copies that run; empty: below the runtime directory
 	BYODS        BYODS
+	Speech       Speech
 }
 
 // Log says what is logged and how.
@@ -71,6 +72,7 @@ type Calls struct {
 	session.Settings
 	FillerPrompt   Prompt
 	FallbackPrompt Prompt
+	UnspokenPrompt Prompt
 }
 
 // Prompt is audio that the host plays.
@@ -137,8 +139,10 @@ func Default() Config {
 			Settings:       settings,
 			FillerPrompt:   Prompt{Audio: settings.Filler},
 			FallbackPrompt: Prompt{Audio: settings.Fallback.Prompt},
+			UnspokenPrompt: Prompt{Audio: settings.Unspoken},
 		},
-		BYODS: defaultBYODS(),
+		BYODS:  defaultBYODS(),
+		Speech: defaultSpeech(),
 	}
 }
 
@@ -160,7 +164,7 @@ func (c Config) Sessions() session.Config {
 // session gives the settings with the prompts among them.
 func (c Calls) session() session.Settings {
 	s := c.Settings
-	s.Filler, s.Fallback.Prompt = c.FillerPrompt.Audio, c.FallbackPrompt.Audio
+	s.Filler, s.Fallback.Prompt, s.Unspoken = c.FillerPrompt.Audio, c.FallbackPrompt.Audio, c.UnspokenPrompt.Audio
 	return s
 }
 

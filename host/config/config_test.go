@@ -137,7 +137,7 @@ plugins:
 	if !reflect.DeepEqual(config.Plugins, plugins) {
 		t.Errorf("plugins %+v\nwant %+v", config.Plugins, plugins)
 	}
-	config.Calls, config.Agents, config.Plugins, config.BYODS = Calls{}, nil, nil, BYODS{}
+	config.Calls, config.Agents, config.Plugins, config.BYODS, config.Speech = Calls{}, nil, nil, BYODS{}, Speech{}
 	rest := Config{
 		Listen: "0.0.0.0:5005", Admin: "unix:///run/byova/admin.sock", Shutdown: 90 * time.Second,
 		Log: Log{Level: hclog.Debug, JSON: true}, Reflection: true, Ping: Ping{Listen: "127.0.0.1:8080", Service: "bots"},
@@ -190,7 +190,7 @@ func TestProblems(t *testing.T) {
 		{"unknown below", "calls:\n  input:\n    dtmf_lngth: 3\n", `3: calls.input.dtmf_lngth: unknown key: did you mean "dtmf_length"?`},
 		{"in the wrong section", "cert: x\n", "1: cert: unknown key here: did you mean tls.cert?"},
 		{"of calls", "endpointing: {}\n", "1: endpointing: unknown key: known here are listen, admin, shutdown_timeout, verify_tokens, log, tls, " +
-			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, byods, calls, agents, plugins"},
+			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, speech, byods, calls, agents, plugins"},
 		{"far from all", "log: {quiet: true}\n", "1: log.quiet: unknown key: known here are level, json"},
 		{"twice", "listen: :1\n\nlisten: :2\n", "3: listen: the key stands twice, first in line 1: remove one"},
 		{"no value", "listen:\n", "1: listen: has no value, but one value is needed: write it behind the colon, or leave the key out"},
@@ -296,7 +296,7 @@ func TestProblems(t *testing.T) {
 		{"a type of one's own", "plugins: {bot: {path: bot, settings: {n: !mine x}}}\n",
 			"1: plugins.bot.settings.n: has the type !mine, which is not taken: remove it"},
 		{"a key of two lines", "\"a\\nb\": 1\n", "1: a?b: unknown key: known here are listen, admin, shutdown_timeout, verify_tokens, log, tls, " +
-			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, byods, calls, agents, plugins"},
+			"reflection, ping, limits, unknown_calls, plugin_lock, plugin_dir, speech, byods, calls, agents, plugins"},
 		{"many at once", "listen: 1\nlog: {level: x}\nplugins:\n  bot:\n    path: none\n    settings: {a: '${NOTHING}'}\n",
 			`1: listen: "1" is no address: write host:port, like 127.0.0.1:50051` + "\n" +
 				`2: log.level: "x" is not known: write trace, debug, info, warn or error` + "\n" +

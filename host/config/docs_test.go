@@ -30,7 +30,7 @@ func TestDocs(t *testing.T) {
 	}
 	want := string(head)
 	for mark, table := range map[string]string{
-		"{{fields}}": describeFields(hostFields, Default(), ""), "{{byods}}": describeFields(byodsFields, Default(), ""), "{{calls}}": describeFields(callFields, Default().Calls, "calls."),
+		"{{fields}}": describeFields(hostFields, Default(), ""), "{{speech}}": describeFields(speechFields, Default(), ""), "{{byods}}": describeFields(byodsFields, Default(), ""), "{{calls}}": describeFields(callFields, Default().Calls, "calls."),
 		"{{plugins}}": describeFields(pluginFields, DefaultPlugin("", ""), ""), "{{variables}}": describeVariables(),
 	} {
 		if strings.Count(want, mark) != 1 {
@@ -137,12 +137,12 @@ func example(t *testing.T, name string) (text []byte, config Config, problems []
 	}
 	cert, key := selfSigned(t)
 	dir := files(t, map[string]string{
-		"bin/plugins/echo": program, "bin/plugins/orders": program, "bin/plugins/wsproxy": program, "examples/speech/hello.wav": sound(),
+		"bin/plugins/echo": program, "bin/plugins/orders": program, "bin/plugins/wsproxy": program, "bin/plugins/tts-greeter": program, "examples/speech/hello.wav": sound(),
 		"examples/config/server.pem": cert, "examples/config/server.key": key, "examples/config/identrust.pem": cert,
 		"examples/config/prompts/one-moment.wav": sound(), "examples/config/prompts/sorry.wav": sound(),
 		"examples/config/secrets/crm-token": "x", "examples/config/secrets/store.key": strings.Repeat("0f", 32),
 		"examples/config/secrets/store.key.old": strings.Repeat("1e", 32), "examples/config/secrets/integration": "x",
-		"examples/config/secrets/service-app": "y", "examples/config/secrets/webhook": "z", "examples/config/" + name: string(text),
+		"examples/config/secrets/service-app": "y", "examples/config/secrets/webhook": "z", "examples/config/secrets/openai": "k", "examples/config/prompts/welcome.wav": sound(), "examples/config/" + name: string(text),
 	})
 	environ := []string{"CRM_URL=https://crm.example.com"}
 	config, problems = Load(filepath.Join(dir, "examples/config", name), environ)

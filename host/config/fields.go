@@ -16,7 +16,7 @@ var levels = word(
 )
 
 // fields are the keys of the file, but for those of calls, agents and plugins.
-var fields = slices.Concat(hostFields, byodsFields, sections)
+var fields = slices.Concat(hostFields, speechFields, byodsFields, sections)
 
 // sections have tables of their own.
 var sections = []field[Config]{
