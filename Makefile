@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo swap-demo proxy-demo test-adapters test-pipecat bridged demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -24,6 +24,14 @@ swap-demo: build
 proxy-demo: build
 	CGO_ENABLED=0 $(GO) build -o bin/examples/ ./examples/backends/echo-twilio
 	./examples/proxy-demo.sh
+
+## greeter-demo: tts-greeter speaks on a machine with nothing installed
+greeter-demo: build
+	./examples/greeter-demo.sh
+
+## clips: what the host can say with nothing installed; needs flite
+clips:
+	$(GO) run ./internal/clipmaker sdk/speech/clips
 
 ## test-adapters: wsproxy's protocols, each against a strict backend; a line each
 test-adapters:

@@ -26,7 +26,7 @@ var allowed = []struct {
 	imports []string
 }{
 	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/..."}},
-	{"host", []string{"host/...", "internal/rundir", "internal/byods/..."}},
+	{"host", []string{"host/...", "internal/rundir", "internal/byods/...", "internal/audio", "sdk/speech"}},
 	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile", "internal/byods/..."}},
 	{"host/certs", nil},
 	{"host/ping", nil},
@@ -47,9 +47,11 @@ var allowed = []struct {
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
+	{"internal/clipmaker", []string{"internal/audio", "sdk/speech"}},
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"sdk/speech", []string{"internal/audio"}},
 	{"plugins/wsproxy", []string{"sdk/plugin", "plugins/wsproxy/internal/adapter", "plugins/wsproxy/internal/playout", "plugins/wsproxy/internal/socket"}},
 	{"plugins/wsproxy/internal/adapter", []string{"sdk/plugin"}},
 	{"plugins/wsproxy/internal/socket", nil},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/byova-host/byova-host/internal/audio"
@@ -89,8 +90,20 @@ func (c *Call) Play(ctx context.Context, audio Audio, options PromptOptions) err
 	return nil
 }
 
-// Say has the host speak a text. It does not wait.
+// MaxText is the longest text that the host speaks, in bytes: ten minutes of speech.
+const MaxText = 10_000
+
+// Say has the host speak a text, which is SSML if it begins with <speak. What is said or
+// played after it comes after it. It does not wait: a text that the host cannot speak is
+// told as a RefusedEvent, and the caller hears a prompt of the host's instead. An empty
+// text, and one of more than MaxText bytes, is an error.
 func (c *Call) Say(text string, options PromptOptions) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errors.New("say: the text is empty")
+	case len(text) > MaxText:
+		return fmt.Errorf("say: the text has %d bytes, and at most %d are spoken", len(text), MaxText)
+	}
 	_, err := c.startPrompt(options, &pluginv1.Prompt{Text: text}, true)
 	return err
 }

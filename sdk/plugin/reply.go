@@ -25,7 +25,7 @@ func (r *Reply) Play(audio Audio, options ...PromptOptions) error {
 	return r.call.Play(r.ctx, audio, r.prompt(options))
 }
 
-// Say has the host speak a text.
+// Say has the host speak a text; see Call.Say.
 func (r *Reply) Say(text string, options ...PromptOptions) error {
 	return r.call.Say(text, r.prompt(options))
 }

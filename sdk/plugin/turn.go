@@ -32,6 +32,9 @@ type Turn struct {
 	// BargeIn says what the input cut, if anything: the caller heard that much of
 	// an earlier answer.
 	BargeIn *BargeInEvent
+	// Refused are the commands that the host did not carry out since the turn before,
+	// such as a text that it could not speak.
+	Refused []RefusedEvent
 	// Call is the call.
 	Call *Call
 }
@@ -82,7 +85,8 @@ type talk struct {
 	input    *Turn // whose input goes on
 	speechAt time.Duration
 	bargeIn  *BargeInEvent // told with the next turn
-	waiting  *Turn         // whose input is complete while another is answered
+	refused  []RefusedEvent
+	waiting  *Turn // whose input is complete while another is answered
 
 	answering *Turn // nil for none
 	reply     *Reply
@@ -156,9 +160,13 @@ func (t *talk) take(event Event) {
 	case suspendEvent:
 		t.asked = true
 	case RefusedEvent:
+		t.refused = append(t.refused[max(0, len(t.refused)-maxRefused+1):], e)
 		t.call.log.Warn("the host refused a command", "command", e.Command, "reason", e.Message)
 	}
 }
+
+// maxRefused bounds the refusals that a turn is told of: the last ones.
+const maxRefused = 100
 
 // complete answers a turn whose input is complete, or has it wait for the turn
 // that is still being answered.
@@ -183,6 +191,7 @@ func (t *talk) begin() {
 	}
 	turn := t.waiting
 	t.waiting, t.answering = nil, turn
+	turn.Refused, t.refused = t.refused, nil
 	t.turnCtx, t.stop = context.WithCancelCause(t.ctx)
 	t.reply = &Reply{call: t.call, ctx: t.turnCtx, turn: turn.Number}
 	ctx, reply := t.turnCtx, t.reply
