@@ -45,6 +45,7 @@ var bots = map[string]func(bot){
 	"hangs-describe":  func(bot) { hangInDescribe() },
 	"panics-in-probe": func(b bot) { b.panicsInProbe().Serve() },
 	"prattles-to-end": func(bot) { prattle(os.Stderr) },
+	"parting":         func(b bot) { b.parting().Serve() },
 }
 
 // runBot makes the test binary a bot, if it was started as one.
@@ -151,6 +152,24 @@ func sendBack(ctx context.Context, call *plugin.Call) error {
 	}
 }
 
+// parting prints lines when it has lost its call.
+func (b bot) parting() plugin.Plugin {
+	return plugin.Plugin{
+		Name: "parting", Version: b.Version, Agents: []plugin.Agent{{ID: b.Agent}}, Resume: plugin.ResumeStateless,
+		Handler: plugin.CallFunc(func(ctx context.Context, call *plugin.Call) error {
+			answer := plugin.HandlerFunc(func(_ context.Context, _ plugin.Turn, reply *plugin.Reply) error {
+				return reply.Play(countAudio(0, 1))
+			})
+			err := answer.ServeCall(ctx, call)
+			if !call.Info().Probe {
+				fmt.Print(strings.Repeat("It was a pleasure.\n", 3000)) // as much as a pipe holds
+				fmt.Println("goodbye from", os.Getpid())
+			}
+			return err
+		}),
+	}
+}
+
 // crasher counts the entries of a call. An entry says when its process dies.
 func (b bot) crasher() plugin.Plugin {
 	return plugin.Plugin{
@@ -191,10 +210,6 @@ func (p plan) keys() string {
 // without end to its standard output.
 const survive, flood = "190", "777"
 
-// firstStdout is the one that the process began with: the library puts another in its
-// place.
-var firstStdout = os.Stdout
-
 func planOf(keys string) plan {
 	if keys == flood {
 		return plan{order: orders[1], point: -1}
@@ -222,7 +237,7 @@ func (c *crash) answer(_ context.Context, turn plugin.Turn, reply *plugin.Reply)
 		return reply.Play(countAudio(c.count, turn.Attempt))
 	}
 	if turn.DTMF == flood && c.first(turn) {
-		prattle(firstStdout)
+		prattle(os.Stdout)
 	}
 	p := planOf(turn.DTMF)
 	reached := func(point int) {

@@ -256,3 +256,19 @@ func TestEndsAreSeen(t *testing.T) {
 		}
 	}
 }
+
+// TestLastWords: what a bot prints before its process ends is in the log.
+func TestLastWords(t *testing.T) {
+	w := serveBot(t, bot{Kind: "parting"}, nothingElse)
+	for range 3 {
+		pid := w.plugin(t).Pid
+		address := "unix://" + filepath.Join(w.base, "admin.sock")
+		if code, out, errs := cli(t, "plugins", "restart", "bot", "--policy", "move", "--admin", address); code != 0 {
+			t.Fatalf("restart: exit %d\n%s%s", code, out, errs)
+		}
+		noneLeft(t, []int{pid})
+		words := fmt.Sprintf("goodbye from %d", pid)
+		eventually(t, time.Second, words, func() bool { return strings.Contains(w.log.String(), words) })
+	}
+	w.end(t)
+}

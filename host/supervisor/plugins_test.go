@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// stderr is the process's own: go-plugin puts another in its place, which loses what is
+// written just before the end.
+var stderr = os.Stderr
+
 // bot is a plugin of the tests. It says its version and what it resumed in each
 // call, and then does what the keys say.
 type bot struct {
@@ -165,7 +169,7 @@ func (b *bot) handle(e *pluginv1.Event, send func(*pluginv1.Command)) {
 	case *pluginv1.Event_Dtmf:
 		obey(body.Dtmf.Digits, say)
 	case *pluginv1.Event_End:
-		fmt.Fprintln(os.Stderr, "end", body.End.Reason)
+		fmt.Fprintln(stderr, "end", body.End.Reason)
 	}
 }
 

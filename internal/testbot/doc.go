@@ -51,8 +51,7 @@
 //	               turn over or not, so that it cannot be moved either
 //	sigstop        stops its process with SIGSTOP at the entry 5 (Unix)
 //	leak           takes 512 MiB at an entry, and keeps them
-//	stderr-flood   writes 64 MiB to standard error at an entry, as fast as it can, half
-//	               of it past the library
+//	stderr-flood   writes 64 MiB to standard error at an entry, as fast as it can
 //	stdout-flood   does so to standard output
 //
 // What a plugin says of itself before it knows its settings is set when it is built,

@@ -61,27 +61,22 @@ func leak(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 	return reply.Play(tone(short))
 }
 
-// Those that the process began with: the library puts others in their place.
-var firstStdout, firstStderr = os.Stdout, os.Stderr
-
 func floodStderr(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
-	return floodOutputs(turn, reply, firstStderr, os.Stderr)
+	return floodOutput(turn, reply, os.Stderr)
 }
 
 func floodStdout(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
-	return floodOutputs(turn, reply, firstStdout, os.Stdout)
+	return floodOutput(turn, reply, os.Stdout)
 }
 
-// floodOutputs writes short lines and one that is half a MiB long, over and over.
-func floodOutputs(turn plugin.Turn, reply *plugin.Reply, outputs ...*os.File) error {
+// floodOutput writes short lines and one that is half a MiB long, over and over.
+func floodOutput(turn plugin.Turn, reply *plugin.Reply, out *os.File) error {
 	if turn.Kind == plugin.TurnDTMF {
 		const half = 512 << 10
 		text := slices.Concat(bytes.Repeat([]byte("nobody reads this\n"), half/18), bytes.Repeat([]byte("x"), half), []byte("\n"))
-		for _, out := range outputs {
-			for written := 0; written < floodBytes/len(outputs); written += len(text) {
-				if _, err := out.Write(text); err != nil {
-					return err
-				}
+		for written := 0; written < floodBytes; written += len(text) {
+			if _, err := out.Write(text); err != nil {
+				return err
 			}
 		}
 	}

@@ -40,6 +40,7 @@ func (p Plugin) Serve() {
 	}
 	log := Log()
 	s := newServer(p, log)
+	s.served = keepOutputs()
 	certificate, err := wire.NewCertificate()
 	if err == nil {
 		err = announce(certificate)
@@ -110,6 +111,14 @@ func announce(certificate tls.Certificate) error {
 		_, _ = io.Copy(stdout, lines)
 	}()
 	return nil
+}
+
+// keepOutputs returns a function that gives what the author prints its own way to the
+// host again. Once it serves, go-plugin puts pipes in the place of both outputs and sends
+// on what comes there, and whatever is printed just before the end is lost on that way.
+func keepOutputs() func() {
+	stdout, stderr := os.Stdout, os.Stderr
+	return sync.OnceFunc(func() { os.Stdout, os.Stderr = stdout, stderr })
 }
 
 // ignoreSignals leaves the end of the process to the host. A terminal's Ctrl-C and

@@ -22,17 +22,19 @@ type server struct {
 	pluginv1.UnimplementedPluginServer
 	plugin Plugin
 	log    hclog.Logger
+	served func() // called when the host is there
 
 	mu         sync.Mutex
 	configured bool
 }
 
 func newServer(p Plugin, log hclog.Logger) *server {
-	return &server{plugin: p.withDefaults(), log: log}
+	return &server{plugin: p.withDefaults(), log: log, served: func() {}}
 }
 
-// Describe implements pluginv1.PluginServer.
+// Describe implements pluginv1.PluginServer. It is the first that the host calls.
 func (s *server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	s.served()
 	return s.plugin.describe(), nil
 }
 
