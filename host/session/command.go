@@ -227,18 +227,15 @@ func (s *state) hold(now time.Duration, c Command, p *prompt, data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	why := "the answers before it have not been read yet"
-	if s.held.size+s.unread+len(data) <= maxUnread {
-		if s.held.add(p.id, p.bargeIn, data) {
-			p.held = true
-			s.awaitMore(now)
-			return
-		}
-		why = fmt.Sprintf("the answer is longer than %v, which is the most in WAV mode", audio.Telephone.Duration(maxHeld))
+	if why := s.full(len(data)); why != "" {
+		p.ended = true
+		s.unplayed += len(data)
+		s.refuse(now, c, "audio", why)
+		return
 	}
-	p.ended = true
-	s.unplayed += len(data)
-	s.refuse(now, c, "audio", why)
+	s.held.add(p.id, p.bargeIn, data)
+	p.held = true
+	s.awaitMore(now)
 }
 
 // flushWaiting plays what the bot said while no RPC could carry it.

@@ -93,6 +93,10 @@ func (s *state) passOn(now time.Duration, c Command, p *prompt, text Text) {
 		s.stopFilling()
 	}
 	if s.Answers == WAV {
+		if why := s.full(estimate); why != "" {
+			s.refuse(now, c, "prompt", why)
+			return
+		}
 		p.held = true
 		s.held.clips = append(s.held.clips, Clip{Text: &text, BargeIn: p.bargeIn, prompt: p.id, spoken: estimate})
 		s.held.size += estimate

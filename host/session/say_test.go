@@ -192,6 +192,15 @@ func TestTextPassedOn(t *testing.T) {
 	if clips := wav.responses[2][0].Clips; clips[0].Text == nil || clips[0].Text.Text != "hello" {
 		t.Errorf("clips %+v", clips)
 	}
+	wav = askedFor(t, func(s *Settings) { s.Texts, s.Answers = PassTextOn, WAV })
+	long := StartPrompt{Text: strings.Repeat("x", charactersASecond*140)} // seconds
+	wav.command(2, 2, long)
+	wav.command(2, 3, long)
+	wav.command(2, 0, Done{})
+	wav.wantDone(2, "FINAL(0)")
+	if got := event[Refused](wav); !strings.Contains(got.Message, "the most in WAV mode") || len(wav.responses[2][0].Clips) != 1 {
+		t.Errorf("280 s of text: refused with %+v, clips %d", got, len(wav.responses[2][0].Clips))
+	}
 }
 
 // TestSpeakerWaits holds the bound on speech that has not left.

@@ -1,6 +1,11 @@
 package session
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/byova-host/byova-host/internal/audio"
+)
 
 // maxHeld bounds the audio of an answer in WAV mode, which waits until it is
 // whole: 2 MiB are more than four minutes. Webex's own limit is not published;
@@ -17,11 +22,8 @@ type held struct {
 	size  int
 }
 
-// add appends audio to its prompt and says whether there was room.
-func (h *held) add(prompt uint64, bargeIn bool, data []byte) bool {
-	if h.size+len(data) > maxHeld {
-		return false
-	}
+// add appends audio to its prompt.
+func (h *held) add(prompt uint64, bargeIn bool, data []byte) {
 	h.size += len(data)
 	i := slices.IndexFunc(h.clips, func(c Clip) bool { return c.prompt == prompt })
 	if i < 0 {
@@ -29,7 +31,17 @@ func (h *held) add(prompt uint64, bargeIn bool, data []byte) bool {
 		i = len(h.clips) - 1
 	}
 	h.clips[i].Audio = append(h.clips[i].Audio, data...)
-	return true
+}
+
+// full says why so much more cannot be held, if it cannot.
+func (s *state) full(bytes int) string {
+	switch {
+	case s.held.size+s.unread+bytes > maxUnread:
+		return "the answers before it have not been read yet"
+	case s.held.size+bytes > maxHeld:
+		return fmt.Sprintf("the answer is longer than %v, which is the most in WAV mode", audio.Telephone.Duration(maxHeld))
+	}
+	return ""
 }
 
 // dropHeld takes back what is held of a prompt, or of all for 0.
