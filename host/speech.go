@@ -22,6 +22,11 @@ func Engines(ctx context.Context, c config.Speech) (engines []speech.Engine, war
 		switch {
 		case engine != nil:
 			engines = append(engines, engine)
+			if name == "recorded" {
+				for _, problem := range speech.CheckRecorded(c.Recorded) {
+					warnings = append(warnings, problem.Error())
+				}
+			}
 		case len(c.Engines) > 0:
 			warnings = append(warnings, fmt.Sprintf("speech engine %s is not there: %s", name, why))
 		}

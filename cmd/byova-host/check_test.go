@@ -44,6 +44,10 @@ func TestCheck(t *testing.T) {
 	const clipsAlone = "FILE:1: speech: warning: only recorded speech is there, which has few words and is English: " +
 		"install espeak-ng or flite, or set speech.openai.url, for bots that say other things"
 	good := fmt.Sprintf("verify_tokens: false\nplugins: {echo: {path: %s}}\n", echoBinary)
+	prompts := t.TempDir()
+	if err := os.WriteFile(filepath.Join(prompts, "Good Morning.wav"), []byte("RIFF"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name, text string
 		code       int
@@ -54,6 +58,11 @@ func TestCheck(t *testing.T) {
 		{"an engine that is not there", good + "speech: {engines: [espeak-ng]}\n", 0, []string{
 			"FILE:1: speech: warning: speech engine espeak-ng is not there: install espeak-ng",
 			"FILE:1: speech: warning: no speech engine is there: what bots say as text is not spoken", "FILE: ok",
+		}},
+		{"recorded prompts that nobody will hear", good + "speech: {recorded: " + prompts + "}\n", 0, []string{
+			"FILE:1: speech: warning: recorded prompt " + prompts + "/Good Morning.wav: no text finds it: a file is named by what it says, as good-morning.wav",
+			"FILE:1: speech: warning: recorded prompt " + prompts + "/Good Morning.wav cannot be played: the WAV file is shorter than it says: it broke off",
+			clipsAlone, "FILE: ok",
 		}},
 		{"an engine that there is not", good + "speech: {engines: [sam]}\n", 1, []string{
 			`FILE:3: speech.engines[0]: "sam" is no speech engine: write one of recorded, openai, espeak-ng, flite, clips`}},

@@ -398,6 +398,12 @@ func TestRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if got := CheckRecorded(dir); len(got) != 1 || !strings.Contains(got[0].Error(), "broken.wav cannot be played") {
+		t.Errorf("problems: %v", got)
+	}
+	if got := CheckRecorded(filepath.Join(dir, "none")); len(got) != 1 || !strings.Contains(got[0].Error(), "no such file") {
+		t.Errorf("problems of a folder that is not there: %v", got)
+	}
 	e, err := Recorded(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,29 @@ func Recorded(dir string) (Engine, error) {
 	return recorded{dir}, nil
 }
 
+// CheckRecorded says which files of such a folder no text can play: those that are broken,
+// and those whose names are no texts'.
+func CheckRecorded(dir string) (problems []error) {
+	walk := func(path string, entry fs.DirEntry, err error) error {
+		name, ext := strings.CutSuffix(filepath.Base(path), ".wav")
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("recorded prompts: %w", err))
+			return fs.SkipDir
+		case entry.IsDir() || !ext:
+			return nil
+		case Key(name) != name:
+			problems = append(problems, fmt.Errorf("recorded prompt %s: no text finds it: a file is named by what it says, as %s.wav", path, orElse(Key(name), "welcome-to-acme")))
+		}
+		if err := play(path, io.Discard); err != nil {
+			problems = append(problems, fmt.Errorf("recorded prompt %s cannot be played: %w", path, err))
+		}
+		return nil
+	}
+	_ = filepath.WalkDir(dir, walk) // walk keeps all errors
+	return problems
+}
+
 type recorded struct{ dir string }
 
 // Name implements Engine.
@@ -50,15 +73,19 @@ func (r recorded) Synthesize(_ context.Context, q Request, w io.Writer) error {
 	if name == "" {
 		return unspeakable("there is no recording of it")
 	}
-	f, err := os.Open(name) //nolint:gosec // the operator's folder, and a key without separators
-	if err != nil {
-		return unspeakable("its recording cannot be read: %v", err)
-	}
-	defer f.Close()
-	if err := wavFile(f, outputLimit, w); err != nil {
+	if err := play(name, w); err != nil {
 		return unspeakable("its recording %s cannot be played: %v", filepath.Base(name), err) // the others can
 	}
 	return nil
+}
+
+func play(path string, w io.Writer) error {
+	f, err := os.Open(path) //nolint:gosec // the operator's folder, and a key without separators
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return wavFile(f, outputLimit, w)
 }
 
 func (r recorded) has(q Request) bool { return r.find(q) != "" }

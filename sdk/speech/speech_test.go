@@ -136,7 +136,7 @@ func TestRequest(t *testing.T) {
 		{"no speak", Request{SSML: "<p>Hello</p>"}, "", "one <speak> element"},
 		{"two documents", Request{SSML: "<speak>a</speak><speak>b</speak>"}, "", "one <speak> element"},
 		{"nested", Request{SSML: "<speak><p><speak>b</speak></p></speak>"}, "", "<speak> within <p>"},
-		{"not closed", Request{SSML: "<speak><p>a</speak>"}, "", "at byte"},
+		{"not closed", Request{SSML: "<speak><p>a</speak>"}, "", "before byte"},
 		{"unknown", Request{SSML: "<speak><blink>a</blink></speak>"}, "", "unknown element <blink>"},
 		{"entity", Request{SSML: "<!DOCTYPE x [<!ENTITY a 'b'>]><speak>&a;</speak>"}, "", "SSML"},
 		{"no text", Request{SSML: "<speak><break/></speak>"}, "", "nothing to say"},

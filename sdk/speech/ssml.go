@@ -3,6 +3,7 @@ package speech
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -21,84 +22,104 @@ var silent = map[string]bool{"desc": true, "metadata": true}
 // plainText gives the text of an SSML document, or says what is wrong with the document
 // and at which byte.
 func plainText(ssml string) (string, error) {
-	d := xml.NewDecoder(strings.NewReader(ssml))
-	var text strings.Builder
-	var open []string
-	skip, seen := 0, false
+	d := document{decoder: xml.NewDecoder(strings.NewReader(ssml))}
 	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
+		token, err := d.decoder.Token()
+		switch {
+		case errors.Is(err, io.EOF) && !d.seen:
+			return "", unspeakable("SSML: there is no <speak> element")
+		case errors.Is(err, io.EOF):
+			return clean(d.text.String()), nil
+		case err != nil:
+			return "", d.wrong("%v", err)
 		}
-		if err != nil {
-			return "", unspeakable("SSML: %v, at byte %d", err, d.InputOffset())
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			name := t.Name.Local
-			element, known := elements[name]
-			switch {
-			case !known:
-				return "", unspeakable("SSML: unknown element <%.40s> before byte %d", name, d.InputOffset())
-			case len(open) == 0 && (name != "speak" || seen):
-				return "", unspeakable("SSML: <%s> before byte %d: the document is one <speak> element", name, d.InputOffset())
-			case len(open) > 0 && name == "speak":
-				return "", unspeakable("SSML: <speak> within <%s> before byte %d", open[len(open)-1], d.InputOffset())
-			}
-			seen, open = true, append(open, name)
-			if silent[name] || skip > 0 {
-				skip++
-				continue
-			}
-			text.WriteString(element.before)
-			if alias := attribute(t, "alias"); name == "sub" && alias != "" {
-				text.WriteString(alias)
-				skip++
-			}
-			if as := attribute(t, "interpret-as"); name == "say-as" && (as == "characters" || as == "digits" || as == "spell-out" || as == "telephone") {
-				spelled, err := spell(d)
-				if err != nil {
-					return "", err
-				}
-				text.WriteString(spelled)
-				open = open[:len(open)-1]
-			}
-		case xml.EndElement:
-			open = open[:len(open)-1]
-			if skip > 0 {
-				skip--
-				continue
-			}
-			text.WriteString(elements[t.Name.Local].behind)
-		case xml.CharData:
-			switch {
-			case len(open) == 0 && strings.TrimSpace(string(t)) != "":
-				return "", unspeakable("SSML: text outside of <speak>, before byte %d", d.InputOffset())
-			case skip == 0:
-				text.Write(t)
-			}
-		case xml.Directive:
-			return "", unspeakable("SSML: <!...> before byte %d is not taken", d.InputOffset())
+		if err := d.take(token); err != nil {
+			return "", err
 		}
 	}
-	if !seen {
-		return "", unspeakable("SSML: there is no <speak> element")
-	}
-	return clean(text.String()), nil
 }
 
-// spell reads the text up to the end of an element and puts its characters apart.
-func spell(d *xml.Decoder) (string, error) {
-	token, err := d.Token()
+// document is an SSML document that is being read.
+type document struct {
+	decoder *xml.Decoder
+	text    strings.Builder
+	open    []string // elements
+	skip    int      // how many of them are within one that is silent
+	seen    bool     // there was an element
+}
+
+func (d *document) wrong(format string, args ...any) error {
+	return unspeakable("SSML: "+format+fmt.Sprintf(", before byte %d", d.decoder.InputOffset()), args...)
+}
+
+func (d *document) take(token xml.Token) error {
+	switch t := token.(type) {
+	case xml.StartElement:
+		return d.start(t)
+	case xml.EndElement: // the decoder has seen that it fits
+		d.open = d.open[:len(d.open)-1]
+		if d.skip > 0 {
+			d.skip--
+		} else {
+			d.text.WriteString(elements[t.Name.Local].behind)
+		}
+	case xml.CharData:
+		if len(d.open) == 0 && strings.TrimSpace(string(t)) != "" {
+			return d.wrong("text outside of <speak>")
+		}
+		if d.skip == 0 {
+			d.text.Write(t)
+		}
+	case xml.Directive:
+		return d.wrong("<!...> is not taken")
+	}
+	return nil
+}
+
+func (d *document) start(t xml.StartElement) error {
+	name := t.Name.Local
+	element, known := elements[name]
+	switch {
+	case !known:
+		return d.wrong("unknown element <%.40s>", name)
+	case len(d.open) == 0 && (name != "speak" || d.seen):
+		return d.wrong("<%s>: the document is one <speak> element", name)
+	case len(d.open) > 0 && name == "speak":
+		return d.wrong("<speak> within <%s>", d.open[len(d.open)-1])
+	}
+	d.seen, d.open = true, append(d.open, name)
+	if d.skip > 0 || silent[name] {
+		d.skip++
+		return nil
+	}
+	d.text.WriteString(element.before)
+	switch {
+	case name == "sub" && attribute(t, "alias") != "":
+		d.text.WriteString(attribute(t, "alias"))
+		d.skip++
+	case name == "say-as" && spelled[attribute(t, "interpret-as")]:
+		return d.spell()
+	}
+	return nil
+}
+
+// spelled are the values of interpret-as whose text is said a character at a time.
+var spelled = map[string]bool{"characters": true, "digits": true, "spell-out": true, "telephone": true}
+
+// spell reads the text up to the end of the element and puts its characters apart.
+func (d *document) spell() error {
+	token, err := d.decoder.Token()
 	text, ok := token.(xml.CharData)
-	spelled := strings.Join(strings.Split(strings.Join(strings.Fields(string(text)), ""), ""), " ") // before the next token takes its place
+	apart := strings.Join(strings.Split(strings.Join(strings.Fields(string(text)), ""), ""), " ") // before the next token takes its place
 	if ok && err == nil {
-		token, err = d.Token()
+		token, err = d.decoder.Token()
 	}
 	if _, end := token.(xml.EndElement); err != nil || !end {
-		return "", unspeakable("SSML: <say-as> has more than text, at byte %d", d.InputOffset())
+		return d.wrong("<say-as> has more than text")
 	}
-	return " " + spelled + " ", nil
+	d.open = d.open[:len(d.open)-1]
+	d.text.WriteString(" " + apart + " ")
+	return nil
 }
 
 func attribute(e xml.StartElement, name string) string {
