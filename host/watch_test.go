@@ -18,6 +18,7 @@ import (
 
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/host/supervisor"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 // swaps is a supervisor that notes what it is asked for.
@@ -67,36 +68,18 @@ func (s *swaps) Status() (all []supervisor.Status) {
 	return all
 }
 
-// lockedBuffer is a log that can be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // watched is a watcher of the programs in a directory.
 type watched struct {
 	*swaps
 	t   *testing.T
 	dir string
 	w   *watcher
-	log *lockedBuffer
+	log *logtest.Log
 }
 
 func watch(t *testing.T, names ...string) *watched {
 	t.Helper()
-	v := &watched{t: t, dir: filepath.Join(t.TempDir(), "bin"), log: &lockedBuffer{}, swaps: &swaps{
+	v := &watched{t: t, dir: filepath.Join(t.TempDir(), "bin"), log: &logtest.Log{}, swaps: &swaps{
 		running: map[string]string{}, asked: make(chan string), goOn: make(chan error), ended: make(chan struct{}),
 	}}
 	for _, name := range names {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/byova-host/byova-host/internal/byods/webextest"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 const (
@@ -476,7 +477,7 @@ func TestNothingConfigured(t *testing.T) {
 func TestServeFollowsTheCommands(t *testing.T) {
 	p := newProvider(t, fmt.Sprintf("listen: 127.0.0.1:0\nplugins: {echo: {path: %s}}\n", echoBinary))
 	host := exec.Command(hostBinary, "serve", "--config", p.config, "--admin", "unix://"+filepath.Join(runtimeDir(t), "admin.sock"))
-	log := &lockedBuffer{}
+	log := &logtest.Log{}
 	host.Stderr = log
 	out, err := host.StdoutPipe()
 	if err != nil {

@@ -4,10 +4,10 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"github.com/byova-host/byova-host/internal/logtest"
 	"io"
 	"os"
 	"os/exec"
@@ -15,7 +15,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -71,27 +70,9 @@ type process struct {
 	cmd     *exec.Cmd
 	addr    string
 	runtime string
-	log     *lockedBuffer
+	log     *logtest.Log
 	exited  chan struct{}
 	err     error // how it exited
-}
-
-// lockedBuffer collects what a process writes.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // runtimeDir is a private directory with a path short enough for sockets.
@@ -110,7 +91,7 @@ func runtimeDir(t *testing.T) string {
 func start(t *testing.T, runtime string, args ...string) *process {
 	t.Helper()
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--verify-tokens=false"}, args...)
-	p := &process{cmd: exec.Command(hostBinary, args...), runtime: runtime, log: &lockedBuffer{}, exited: make(chan struct{})}
+	p := &process{cmd: exec.Command(hostBinary, args...), runtime: runtime, log: &logtest.Log{}, exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+runtime, "A_SECRET=must-not-leak")
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
@@ -183,7 +164,7 @@ func cli(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var out, errs lockedBuffer
+	var out, errs logtest.Log
 	code = run(ctx, args, &out, &errs)
 	return code, out.String(), errs.String()
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/logtest"
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 )
 
@@ -45,7 +46,7 @@ const (
 // inside is a host that runs in this process, for the race detector and the heap.
 type inside struct {
 	addr, base string
-	log        *lockedBuffer
+	log        *logtest.Log
 	stop       context.CancelFunc
 	ended      chan struct{}
 	err        error // with which it ended
@@ -67,7 +68,7 @@ func runConfigured(t *testing.T, configure func(*config.Config)) *inside {
 	dir := runtimeDir(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	h := &inside{base: filepath.Join(dir, "byova-host"), log: &lockedBuffer{}, stop: cancel, ended: make(chan struct{})}
+	h := &inside{base: filepath.Join(dir, "byova-host"), log: &logtest.Log{}, stop: cancel, ended: make(chan struct{})}
 	lines, out := io.Pipe()
 	c := config.Default()
 	c.Listen, c.VerifyTokens = "127.0.0.1:0", false

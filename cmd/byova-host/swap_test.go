@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 // TestSwap changes a plugin's program while a call is up, and back.
@@ -97,7 +98,7 @@ func TestSwapWaits(t *testing.T) {
 	defer interrupt()
 	out, in := io.Pipe()
 	ended := make(chan int, 1)
-	var errs lockedBuffer
+	var errs logtest.Log
 	go func() { ended <- run(interrupted, []string{"plugins", "swap", "testbot", testbotBinary}, in, &errs) }()
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "generation 1 that cannot be moved") {
 		t.Errorf("it says %q, %v", line, err)

@@ -1,7 +1,6 @@
 package rpc_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 // serveWith starts a server with options and returns its address.
@@ -91,24 +91,6 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// lockedLog collects a log that several goroutines write.
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // TestTLS: a call over TLS is answered, other clients are refused, and the log says
 // why. A connection stays up while the certificate changes.
 func TestTLS(t *testing.T) {
@@ -121,7 +103,7 @@ func TestTLS(t *testing.T) {
 		defer mu.Unlock()
 		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*serving}}, nil
 	}}
-	log := &lockedLog{}
+	log := &logtest.Log{}
 	addr := serveWith(t, rpc.Options{TLS: config}, hclog.New(&hclog.LoggerOptions{Output: log}))
 	trusting := func(pool *x509.CertPool) *grpc.ClientConn {
 		return client(t, addr, credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: "localhost"}))

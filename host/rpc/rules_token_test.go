@@ -14,6 +14,7 @@ import (
 
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/logtest"
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 	ccaiv1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/v1"
 )
@@ -40,7 +41,7 @@ func (all tokens) Verify(_ context.Context, token string) (rpc.Permit, error) {
 // TestR57_Tokens: each RPC of a call, and the list of agents, want a token of the
 // organisation; health does not. What is refused begins no session.
 func TestR57_Tokens(t *testing.T) {
-	log := &lockedLog{}
+	log := &logtest.Log{}
 	opened := 0
 	p := &puppet{react: answering(done), list: func() ([]session.AgentInfo, error) {
 		opened++
@@ -115,7 +116,7 @@ func TestR57_Tokens(t *testing.T) {
 
 // TestForgersDoNotFillTheLog: a token costs nothing to forge.
 func TestForgersDoNotFillTheLog(t *testing.T) {
-	log := &lockedLog{}
+	log := &logtest.Log{}
 	r := performTo(t, rpc.Options{Verifier: tokens{}}, &puppet{}, session.Config{Log: hclog.New(&hclog.LoggerOptions{Output: log})})
 	for range 300 {
 		if _, err := r.exchange(t, event("c", mediav1.EventInput_SESSION_START)); status.Code(err) != codes.Unauthenticated {

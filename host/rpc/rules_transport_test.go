@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/logtest"
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 	ccaiv1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/v1"
 )
@@ -253,7 +254,7 @@ func oneTooMany(t *testing.T) {
 
 // TestR63_Logs holds what a call leaves in the log, and what it does not.
 func TestR63_Logs(t *testing.T) {
-	log := &lockedLog{}
+	log := &logtest.Log{}
 	r := perform(t, &puppet{react: answering(func(turn uint64, do func(uint64, session.CommandBody)) {
 		if turn == 1 {
 			do(0, session.SetInput{Sensitive: true})
@@ -301,7 +302,7 @@ func TestR63_Logs(t *testing.T) {
 // the caller breaks off.
 func TestR63_RefusedRPCs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &lockedLog{}
+		log := &logtest.Log{}
 		r := perform(t, &puppet{react: answering(done)}, session.Config{Log: hclog.New(&hclog.LoggerOptions{Output: log})})
 		r.begin(t, "call-1")
 		listen := func(tracking string) (stream mediav1.VoiceVirtualAgent_ProcessCallerInputClient, breakOff func()) {

@@ -28,7 +28,7 @@ func TestCrash(t *testing.T) {
 			other.hears("v1")
 			for n := range 3 {
 				if standby {
-					h.await("another standby", func() bool { return h.log.count("standby is ready") == n+1 })
+					h.await("another standby", func() bool { return h.log.Count("standby is ready") == n+1 })
 				}
 				h.kill(1)
 				c.hears(`v1 resumed "three"/1`)
@@ -56,7 +56,7 @@ func TestStandbyTakesOverAtOnce(t *testing.T) {
 	p := h.plugin(b)
 	p.Standby = true
 	h.start(h.config(p))
-	waiting := func() bool { return h.log.count("standby is ready") == 1 }
+	waiting := func() bool { return h.log.Count("standby is ready") == 1 }
 	h.await("a standby", waiting)
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil { // no start ends any more
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func (h *host) await(what string, is func() bool) {
 	h.t.Helper()
 	for late := time.Now().Add(limit); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(late) {
-			h.t.Fatalf("never: %s; %+v\n%s", what, h.Status(), h.log.text.String())
+			h.t.Fatalf("never: %s; %+v\n%s", what, h.Status(), h.log.String())
 		}
 	}
 }
@@ -88,13 +88,13 @@ func TestStandbyThatDiesIsReplaced(t *testing.T) {
 	p.Standby = true
 	h.start(h.config(p))
 	for n := range 2 {
-		h.await("a standby", func() bool { return h.log.count("standby is ready") == n+1 })
+		h.await("a standby", func() bool { return h.log.Count("standby is ready") == n+1 })
 		standby := h.started()[n+1]
 		if err := syscall.Kill(standby, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.await("another", func() bool { return h.log.count("standby is ready") == 3 })
+	h.await("another", func() bool { return h.log.Count("standby is ready") == 3 })
 	if s := h.Status()[0]; s.State != "running" || s.Restarts != 0 {
 		t.Errorf("status = %+v", s)
 	}
@@ -109,14 +109,14 @@ func TestStandbyThatDoesNotStart(t *testing.T) {
 	p := h.plugin(b)
 	p.Standby, p.Breaker.Starts = true, 2
 	h.start(h.config(p))
-	h.await("a standby", func() bool { return h.log.count("standby is ready") == 1 })
+	h.await("a standby", func() bool { return h.log.Count("standby is ready") == 1 })
 	if err := os.WriteFile(dies, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(h.started()[1], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	h.await("three starts", func() bool { return h.log.count("plugin did not start") == 3 })
+	h.await("three starts", func() bool { return h.log.Count("plugin did not start") == 3 })
 	h.begin().hears("v1")
 	h.wantStates("p 1 running 1 100")
 	if h.find("p").current.breaker.open {
@@ -128,7 +128,7 @@ func TestStandbyThatDoesNotStart(t *testing.T) {
 	if err := h.Reset("p"); err != nil { // not to wait for so long
 		t.Fatal(err)
 	}
-	h.await("a standby", func() bool { return h.log.count("standby is ready") == 2 })
+	h.await("a standby", func() bool { return h.log.Count("standby is ready") == 2 })
 }
 
 // A new call waits for the process, and gets an error when none comes in time.
@@ -176,7 +176,7 @@ func TestOpenWaitsWhileTheProcessHangs(t *testing.T) {
 	h.await("it hangs", process.Hangs)
 	h.begin().hears("v1")
 	idle.hears(`v1 resumed ""/0`)
-	if h.log.count("it has not answered in its stream") == 0 {
+	if h.log.Count("it has not answered in its stream") == 0 {
 		t.Error("the process was not replaced")
 	}
 }
@@ -212,7 +212,7 @@ func TestBreakerOpensAndIsReset(t *testing.T) {
 	if _, err := h.try("a"); !errors.Is(err, session.ErrAgentUnavailable) || !strings.Contains(err.Error(), "reset") {
 		t.Errorf("a new call: %v", err)
 	}
-	h.await("somebody says so", func() bool { return len(opened) == 1 && h.log.count("ended too often") == 1 })
+	h.await("somebody says so", func() bool { return len(opened) == 1 && h.log.Count("ended too often") == 1 })
 	if err := h.Reset("none"); err == nil {
 		t.Error("reset of no plugin")
 	}
@@ -282,7 +282,7 @@ func TestPoison(t *testing.T) {
 	if n := h.find("p").current.breaker; len(n.deaths) != 1 || n.open {
 		t.Errorf("the breaker counts %d deaths, open %v", len(n.deaths), n.open)
 	}
-	if h.log.count("that call alone gets the fallback") != 1 {
+	if h.log.Count("that call alone gets the fallback") != 1 {
 		t.Error("the log does not say so")
 	}
 	poison.hangUp(session.EndedFailed)
@@ -404,12 +404,12 @@ func TestReloadLosesAProcess(t *testing.T) {
 	applied := make(chan error)
 	go func() { applied <- h.Apply(t.Context(), []Plugin{p, {Name: "q", Path: q.file(t, "q")}}) }()
 	h.await("it waits", func() bool {
-		return h.log.count("reload is waiting for 1 call of generation 1 that cannot be moved: ") == 1
+		return h.log.Count("reload is waiting for 1 call of generation 1 that cannot be moved: ") == 1
 	})
 	if err := syscall.Kill(h.started()[3], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	h.await("it is seen", func() bool { return h.log.count("plugin lost") == 1 })
+	h.await("it is seen", func() bool { return h.log.Count("plugin lost") == 1 })
 	c.hangUp(session.EndedByCaller)
 	if err := <-applied; err == nil || !strings.Contains(err.Error(), `the new process of plugin "q" ended`) {
 		t.Errorf("reloaded: %v", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/logtest"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
@@ -35,25 +36,7 @@ type host struct {
 	t    *testing.T
 	dir  string
 	pids string
-	log  *logs
-}
-
-// logs keeps what was logged.
-type logs struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logs) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logs) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
+	log  *logtest.Log
 }
 
 func newHost(t *testing.T) *host {
@@ -62,7 +45,7 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, dir: dir, pids: filepath.Join(t.TempDir(), "pids"), log: &logs{}}
+	h := &host{t: t, dir: dir, pids: filepath.Join(t.TempDir(), "pids"), log: &logtest.Log{}}
 	t.Cleanup(h.end)
 	return h
 }
@@ -102,7 +85,7 @@ func (h *host) end() {
 	}
 	os.RemoveAll(h.dir)
 	if h.t.Failed() {
-		h.t.Log(h.log.text.String())
+		h.t.Log(h.log.String())
 	}
 }
 

@@ -147,7 +147,7 @@ func TestPoisonWithoutATurn(t *testing.T) {
 				fallthrough
 			case "resume":
 				h.kill(1)
-				h.await("it is found out", func() bool { return h.log.count("the fallback takes the call") > 0 })
+				h.await("it is found out", func() bool { return h.log.Count("the fallback takes the call") > 0 })
 				last = poison.rpc(true, session.Request{Kind: session.DTMF, Digits: "1"})
 			case "speech":
 				last = poison.rpc(false, session.Request{Kind: session.Audio, Audio: said[:len(said)/2]})
@@ -165,7 +165,7 @@ func TestPoisonWithoutATurn(t *testing.T) {
 				}
 			}
 			t.Logf("answered within %v after %d starts", time.Since(began), h.Status()[0].Restarts)
-			if n := h.log.count("the fallback takes the call"); n != 1 {
+			if n := h.log.Count("the fallback takes the call"); n != 1 {
 				t.Errorf("%d calls got the fallback", n)
 			}
 		})

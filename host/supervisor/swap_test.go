@@ -61,8 +61,8 @@ func TestSwap(t *testing.T) {
 	}
 	d.hears(`v2 resumed ""/0`)
 	h.wantStates("p 5 running 1 100")
-	h.await("the ends", func() bool { return h.log.count("end MOVED") == 3 }) // each process was told
-	if n := h.log.count("plugin swapped"); n != 4 {
+	h.await("the ends", func() bool { return h.log.Count("end MOVED") == 3 }) // each process was told
+	if n := h.log.Count("plugin swapped"); n != 4 {
 		t.Errorf("the log has %d swaps", n)
 	}
 }
@@ -86,7 +86,7 @@ func TestSwapLosesAgents(t *testing.T) {
 			}
 		}
 	}
-	if n := h.log.count("agents are gone"); n != 1 {
+	if n := h.log.Count("agents are gone"); n != 1 {
 		t.Errorf("the log has it %d times", n)
 	}
 }
@@ -477,7 +477,7 @@ func TestCanaryRollsBackByItself(t *testing.T) {
 				return
 			}
 			h.until("p", "it is rolled back", func(p *plugin) bool { return p.canary == nil })
-			if <-rolled != "p" || h.log.count("canary is rolled back by itself") != 1 {
+			if <-rolled != "p" || h.log.Count("canary is rolled back by itself") != 1 {
 				t.Error("nobody says so")
 			}
 			h.until("p", "its calls are back", func(p *plugin) bool { return p.old == nil })

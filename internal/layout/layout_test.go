@@ -47,6 +47,7 @@ var allowed = []struct {
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
+	{"internal/hosttest", []string{"host", "host/config", "internal/caller", "internal/logtest", "examples/speech"}},
 	{"internal/clipmaker", []string{"internal/audio", "sdk/speech"}},
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
@@ -58,7 +59,7 @@ var allowed = []struct {
 	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, lane, layout, protogen, rundir, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, lane, layout, logtest, protogen, rundir, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 

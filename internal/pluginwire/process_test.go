@@ -17,6 +17,7 @@ import (
 	hclog "github.com/hashicorp/go-hclog"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/byova-host/byova-host/internal/logtest"
 	"github.com/byova-host/byova-host/internal/pluginwire"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
@@ -90,17 +91,7 @@ func (s *sink) answers(digits string) (n int) {
 }
 
 // logBuffer is a log that a test reads.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	t    *testing.T
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
+type logBuffer struct{ logtest.Log }
 
 // until waits for a text in the log: what a plugin prints comes by another way
 // than what it sends.
@@ -117,12 +108,6 @@ func (l *logBuffer) until(t *testing.T, text string) {
 	}
 }
 
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // launcher starts plugins in one directory and checks that nothing is left of them.
 type launcher struct {
 	dir string
@@ -135,7 +120,7 @@ func newLauncher(t *testing.T) *launcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &launcher{dir: dir, log: &logBuffer{t: t}}
+	l := &launcher{dir: dir, log: &logBuffer{}}
 	t.Cleanup(func() {
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("left in the socket directory: %v", left)

@@ -3,12 +3,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -17,18 +13,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"go.uber.org/goleak"
-
-	"github.com/byova-host/byova-host/examples/speech"
-	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/internal/audio"
 	"github.com/byova-host/byova-host/internal/caller"
+	"github.com/byova-host/byova-host/internal/hosttest"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	voices "github.com/byova-host/byova-host/sdk/speech"
 )
@@ -39,93 +30,23 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	dir, err := os.MkdirTemp("", "rt") // of all hosts
-	if err == nil {
-		err = os.Setenv("XDG_RUNTIME_DIR", dir)
-	}
-	if err != nil {
-		panic(err)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	hosttest.Main(m)
 }
 
-var hosts atomic.Int32 // so far
-
-// serve starts a host with the greeter and these settings, and nothing but the clips to
-// speak with.
-func serve(t *testing.T, settings map[string]any, configure ...func(*config.Config)) (addr string) {
+// serve starts a host with the greeter and these settings.
+func serve(t *testing.T, settings map[string]any, configure ...func(*config.Config)) *hosttest.Host {
 	t.Helper()
-	c := config.Default()
-	c.Listen, c.VerifyTokens, c.Shutdown = "127.0.0.1:0", false, 5*time.Second
-	c.Admin = fmt.Sprintf("unix://%s/%d.sock", os.Getenv("XDG_RUNTIME_DIR"), hosts.Add(1))
-	c.Speech.Engines = []string{"clips"}
-	p := config.DefaultPlugin("tts-greeter", os.Args[0])
-	p.Settings = settings
-	c.Plugins = []config.Plugin{p}
-	for _, f := range configure {
-		f(&c)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done, log := make(chan struct{}), &lockedBuffer{}
-	lines, out := io.Pipe()
-	go func() {
-		defer close(done)
-		err := host.Run(ctx, context.Background(), host.Config{Config: c, Log: hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Debug})}, out)
-		out.CloseWithError(errors.Join(err, io.EOF))
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-done
-		if t.Failed() {
-			t.Logf("the host's log:\n%s", log)
-		}
-	})
-	line, err := bufio.NewReader(lines).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the host did not start: %v\n%s", err, log)
-	}
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return hosttest.Serve(t, "tts-greeter", settings, configure...)
 }
 
 // call plays a script and returns what the caller heard, as mu-law.
-func call(t *testing.T, addr, steps string) []byte {
+func call(t *testing.T, h *hosttest.Host, steps string) []byte {
 	t.Helper()
-	s, err := caller.ParseScript("call", []byte("steps:\n"+steps), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := s.Apply(caller.Options{Addr: addr, Agent: "tts-greeter", Record: true}, func(string) ([]byte, error) { return speech.Hello, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	var timeline bytes.Buffer
-	o.Log = caller.NewTimeline(&timeline).Log
-	r, err := caller.Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !r.OK() || r.Skipped != "" {
-		t.Errorf("failure %v, skipped %q, unmet %v, verdict %+v\n%s", r.Failure, r.Skipped, r.Unmet, r.Verdict, timeline.String())
+	r := h.Call(t, "tts-greeter", "steps:\n"+steps)
+	for _, f := range r.Verdict.With(caller.Warned) {
+		if f.Rule == "R41" {
+			t.Errorf("the last words can be interrupted: %+v", f)
+		}
 	}
 	wav, err := audio.ParseWAV(r.Recording)
 	if err != nil {
@@ -220,6 +141,63 @@ func TestGreeter(t *testing.T) {
 	}
 }
 
+// TestInterrupted: the engine stops when the caller interrupts what it says.
+func TestInterrupted(t *testing.T) {
+	const endless = "This has no end."
+	ended := make(chan struct{})
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "audio/pcm")
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		switch {
+		case strings.Contains(string(body), invalid): // said to who interrupted
+			select {
+			case <-ended:
+			case <-time.After(5 * time.Second):
+				t.Error("the engine still says what was interrupted")
+			}
+			fallthrough
+		case !strings.Contains(string(body), endless):
+			_, _ = w.Write(sound)
+			return
+		}
+		defer close(ended)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			_, _ = w.Write(sound[:4800]) // as fast as it plays
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}))
+	t.Cleanup(engine.Close)
+	menu := map[string]any{"prompt": "Hello.", "keys": map[string]any{"1": map[string]any{"say": endless}}}
+	h := serve(t, map[string]any{"greetings": []any{map[string]any{"text": "Hello."}}, "then": "menu", "menu": menu}, func(c *config.Config) {
+		c.Speech.Engines, c.Speech.OpenAI.URL = []string{"openai", "clips"}, engine.URL
+	})
+	call(t, h, "  - wait: greeting\n  - press: '1'\n  - barge_in: {after: 1s, say: hello}\n  - expect: {playback: cut}\n  - wait: answer\n  - hang_up: true\n")
+	select {
+	case <-ended:
+	default:
+		t.Error("the engine was not asked, or still speaks")
+	}
+}
+
+// sound is a second of it, at 24 kHz.
+var sound = func() (pcm []byte) {
+	for i := range 24000 {
+		x := int16(8000 * math.Sin(2*math.Pi*300*float64(i)/24000))
+		pcm = append(pcm, byte(x), byte(x>>8))
+	}
+	return pcm
+}()
+
 // service is a speech service that counts what it is asked for.
 type service struct {
 	*httptest.Server
@@ -238,12 +216,7 @@ func newService(t *testing.T) *service {
 		s.asked[body.Input]++
 		s.mu.Unlock()
 		w.Header().Set("Content-Type", "audio/pcm")
-		var pcm []byte
-		for i := range 24000 {
-			x := int16(8000 * math.Sin(2*math.Pi*300*float64(i)/24000))
-			pcm = append(pcm, byte(x), byte(x>>8))
-		}
-		_, _ = w.Write(pcm)
+		_, _ = w.Write(sound)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -255,7 +228,7 @@ func newService(t *testing.T) *service {
 func TestHundredGreeted(t *testing.T) {
 	const text = "Welcome to Acme."
 	s := newService(t)
-	addr := serve(t, map[string]any{"greetings": []any{map[string]any{"text": text}}}, func(c *config.Config) {
+	h := serve(t, map[string]any{"greetings": []any{map[string]any{"text": text}}}, func(c *config.Config) {
 		c.Speech.Engines = []string{"openai", "clips"}
 		c.Speech.OpenAI.URL = s.URL
 	})
@@ -264,7 +237,7 @@ func TestHundredGreeted(t *testing.T) {
 		calls int
 	}{{"cold, 100 calls at once", 100}, {"cached, 100 calls at once", 100}, {"cached, one call after another", 50}} {
 		options := caller.LoadOptions{Calls: run.calls, Call: caller.Options{
-			Addr: addr, Org: "org", Agent: "tts-greeter", Steps: []caller.Step{caller.WaitAnswer(), caller.HangUp()},
+			Addr: h.Addr, Org: "org", Agent: "tts-greeter", Steps: []caller.Step{caller.WaitAnswer(), caller.HangUp()},
 		}}
 		if strings.Contains(run.name, "another") {
 			options.Calls, options.Rate, options.Duration = 4, 10, time.Duration(run.calls)*100*time.Millisecond

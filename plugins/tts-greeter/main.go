@@ -69,7 +69,11 @@ func (g *greeter) answer(_ context.Context, turn plugin.Turn, reply *plugin.Repl
 
 // greet greets, and does what comes then.
 func (g *greeter) greet(reply *plugin.Reply) error {
-	if err := g.say(reply, g.greeting()); err != nil {
+	say := g.say
+	if g.settings.Then == "transfer" || g.settings.Then == "end" {
+		say = g.sayLast
+	}
+	if err := say(reply, g.greeting()); err != nil {
 		return err
 	}
 	switch g.settings.Then {
@@ -105,7 +109,7 @@ func (g *greeter) again(reply *plugin.Reply, why string) error {
 }
 
 func (g *greeter) giveUp(reply *plugin.Reply) error {
-	if err := g.say(reply, g.settings.Goodbye); err != nil {
+	if err := g.sayLast(reply, g.settings.Goodbye); err != nil {
 		return err
 	}
 	if g.settings.GiveUp == "transfer" {
@@ -120,7 +124,11 @@ func (g *greeter) choose(c choice, reply *plugin.Reply) error {
 	if err := reply.SaveState([]byte("0")); err != nil {
 		return err
 	}
-	if err := g.say(reply, c.Say); err != nil {
+	say := g.say
+	if c.Transfer != "" || c.End {
+		say = g.sayLast
+	}
+	if err := say(reply, c.Say); err != nil {
 		return err
 	}
 	switch {
@@ -136,8 +144,18 @@ func (g *greeter) choose(c choice, reply *plugin.Reply) error {
 
 // say has the host speak a text, if there is one.
 func (g *greeter) say(reply *plugin.Reply, text string) error {
+	return g.speak(reply, text, plugin.PromptOptions{})
+}
+
+// sayLast does so before the call goes elsewhere: the caller hears it to its end.
+func (g *greeter) sayLast(reply *plugin.Reply, text string) error {
+	return g.speak(reply, text, plugin.PromptOptions{Uninterruptible: true})
+}
+
+func (g *greeter) speak(reply *plugin.Reply, text string, options plugin.PromptOptions) error {
 	if text == "" {
 		return nil
 	}
-	return reply.Say(text, plugin.PromptOptions{Language: g.settings.Language})
+	options.Language = g.settings.Language
+	return reply.Say(text, options)
 }

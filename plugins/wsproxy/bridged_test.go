@@ -49,7 +49,7 @@ func TestBridged(t *testing.T) {
 		load.calls.Store(c.name, c)
 		if i%callsPerTCP == 0 {
 			var err error
-			if conn, err = grpc.NewClient(h.addr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+			if conn, err = grpc.NewClient(h.Addr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
@@ -81,7 +81,7 @@ func TestBridged(t *testing.T) {
 	if lost > 0 {
 		t.Errorf("%d frames were lost or came in another order", lost)
 	}
-	if dropped := strings.Count(h.log.String(), "audio of the caller was dropped"); dropped > 0 {
+	if dropped := strings.Count(h.Log.String(), "audio of the caller was dropped"); dropped > 0 {
 		t.Errorf("wsproxy dropped audio of %d calls", dropped)
 	}
 }

@@ -1,31 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"go.uber.org/goleak"
-
-	"github.com/byova-host/byova-host/examples/speech"
-	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/internal/audio"
 	"github.com/byova-host/byova-host/internal/caller"
+	"github.com/byova-host/byova-host/internal/hosttest"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
@@ -40,17 +29,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil { // calls take their time, and little else
 		panic(err)
 	}
-	dir, err := os.MkdirTemp("", "rt") // of all hosts
-	if err == nil {
-		err = os.Setenv("XDG_RUNTIME_DIR", dir)
-	}
-	if err != nil {
-		panic(err)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	hosttest.Main(m)
 }
 
 // leftBehind is what servePlugin logs of a leak.
@@ -84,83 +63,26 @@ func servePlugin() {
 }
 
 // testHost is a host in this process with wsproxy in its own.
-type testHost struct {
-	addr  string
-	admin string
-	log   *lockedBuffer
-	stop  context.CancelFunc
-	done  chan struct{}
-}
-
-var hosts atomic.Int32 // so far
+type testHost struct{ *hosttest.Host }
 
 // serve starts a host with wsproxy and these settings.
 func serve(t *testing.T, settings map[string]any, configure ...func(*config.Config)) *testHost {
 	t.Helper()
-	c := config.Default()
-	c.Listen, c.VerifyTokens, c.Shutdown = "127.0.0.1:0", false, 5*time.Second
-	c.Admin = fmt.Sprintf("unix://%s/%d.sock", os.Getenv("XDG_RUNTIME_DIR"), hosts.Add(1))
-	c.Calls.FillerAfter = 0
-	p := config.DefaultPlugin("wsproxy", os.Args[0])
-	p.Settings = settings
-	c.Plugins = []config.Plugin{p}
-	for _, f := range configure {
-		f(&c)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	h := &testHost{admin: c.Admin, log: &lockedBuffer{}, stop: cancel, done: make(chan struct{})}
-	lines, out := io.Pipe()
-	go func() {
-		defer close(h.done)
-		err := host.Run(ctx, context.Background(), host.Config{Config: c, Log: hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Debug})}, out)
-		out.CloseWithError(errors.Join(err, io.EOF))
-	}()
-	t.Cleanup(func() {
-		h.stop()
-		<-h.done
-		if strings.Contains(h.log.String(), leftBehind) {
-			t.Error(leftBehind)
-		}
-		if t.Failed() {
-			t.Logf("the host's log:\n%s", h.log)
+	h := &testHost{}
+	t.Cleanup(func() { // when it has ended
+		if h.Host != nil && strings.Contains(h.Log.String(), leftBehind) {
+			t.Errorf("%s:\n%s", leftBehind, h.Log.String())
 		}
 	})
-	line, err := bufio.NewReader(lines).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the host did not start: %v\n%s", err, h.log)
-	}
-	h.addr = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	noFiller := func(c *config.Config) { c.Calls.FillerAfter = 0 }
+	h.Host = hosttest.Serve(t, "wsproxy", settings, append([]func(*config.Config){noFiller}, configure...)...)
 	return h
 }
 
 // call plays a script and returns what the caller heard, as tones.
 func (h *testHost) call(t *testing.T, script string) (*caller.Result, []heardTone) {
 	t.Helper()
-	s, err := caller.ParseScript(filepath.Base(t.Name()), []byte(script), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := s.Apply(caller.Options{Addr: h.addr, Agent: "wsproxy", Record: true}, func(string) ([]byte, error) { return speech.Hello, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	var timeline bytes.Buffer
-	o.Log = caller.NewTimeline(&timeline).Log
-	r, err := caller.Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the call:\n%s", timeline.String())
-		}
-	})
-	for _, u := range r.Unmet {
-		t.Errorf("%+v", u)
-	}
-	if r.Failure != nil || r.Skipped != "" || !r.Verdict.OK() {
-		t.Errorf("call: failure %v, skipped %q, verdict %+v", r.Failure, r.Skipped, r.Verdict)
-	}
+	r := h.Call(t, "wsproxy", script)
 	return r, tones(t, r.Recording)
 }
 
@@ -235,21 +157,4 @@ func hears(t *testing.T, got []heardTone, want ...heardTone) {
 	if !ok {
 		t.Errorf("heard %v, want %v", got, want)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -31,7 +31,7 @@ func TestSwapped(t *testing.T) {
 		done <- heard
 	}()
 	waitFor(t, "the first answer", func() bool { return backend.Answers() == 1 })
-	address, err := admin.ParseAddress(h.admin)
+	address, err := admin.ParseAddress(h.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestExamples(t *testing.T) {
 // metrics reads the host's numbers.
 func (h *testHost) metrics(t *testing.T) string {
 	t.Helper()
-	socket := strings.TrimPrefix(h.admin, "unix://")
+	socket := strings.TrimPrefix(h.Admin, "unix://")
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
@@ -138,5 +138,5 @@ func TestHangUpWhileConnecting(t *testing.T) {
 	defer silent.Close()
 	h := serve(t, map[string]any{"adapter": "twilio", "url": "ws://" + silent.Addr().String(), "connect_timeout": "20s"})
 	h.call(t, "name: impatient\nsteps:\n  - silence: 300ms\n  - hang_up: true\n")
-	waitFor(t, "the end", func() bool { return strings.Contains(h.log.String(), "session ended") })
+	waitFor(t, "the end", func() bool { return strings.Contains(h.Log.String(), "session ended") })
 }

@@ -68,7 +68,7 @@ func TestBadMessages(t *testing.T) {
 			h, _ := bridgeTo(t, name, backendtest.Faults{Mutter: append(common, own[name]...)}, nil)
 			_, heard := h.call(t, oneAnswer)
 			hears(t, heard, greeted...)
-			if n := strings.Count(h.log.String(), "a message of the backend was not understood"); n != 1 {
+			if n := strings.Count(h.Log.String(), "a message of the backend was not understood"); n != 1 {
 				t.Errorf("the log says %d times that a message was not understood, want once", n)
 			}
 		})
@@ -95,7 +95,7 @@ func TestCloseCodes(t *testing.T) {
 				if want := 1 + b2i(resumes); len(ended(t, backend, want)) != want {
 					t.Errorf("%d connections, want %d", len(backend.Sessions()), want)
 				}
-				if !strings.Contains(h.log.String(), fmt.Sprintf(`why="closed with %d`, code)) {
+				if !strings.Contains(h.Log.String(), fmt.Sprintf(`why="closed with %d`, code)) {
 					t.Error("the log does not have the code")
 				}
 			})
@@ -139,7 +139,7 @@ func TestUnreachable(t *testing.T) {
 			}
 			h, _ := bridgeTo(t, "openai-realtime", test.faults, more)
 			h.call(t, fallsBack)
-			if !strings.Contains(h.log.String(), test.reason) {
+			if !strings.Contains(h.Log.String(), test.reason) {
 				t.Errorf("the log does not say %q", test.reason)
 			}
 		})
@@ -163,7 +163,7 @@ steps:
   - wait: answer
   - expect: {ends: transfer, metadata: {reason: bot failed}}
 `)
-	if !strings.Contains(h.log.String(), "has not answered 3 inputs in a row") {
+	if !strings.Contains(h.Log.String(), "has not answered 3 inputs in a row") {
 		t.Error("the log does not say why")
 	}
 }
@@ -270,7 +270,7 @@ func TestKilled(t *testing.T) {
 			}()
 			waitFor(t, "the first answer", func() bool { return backend.Live() == 1 && backend.Answers() == 1 })
 			time.Sleep(2 * time.Second) // it is heard, and what was said is saved
-			pid := regexp.MustCompile(`pid=(\d+)`).FindStringSubmatch(h.log.String())[1]
+			pid := regexp.MustCompile(`pid=(\d+)`).FindStringSubmatch(h.Log.String())[1]
 			n, _ := strconv.Atoi(pid)
 			if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
@@ -307,7 +307,7 @@ func TestOverflow(t *testing.T) {
 				map[string]any{"overflow": policy, "buffer": "500ms", "greeting_timeout": "0s"})
 			if policy == "disconnect" {
 				h.call(t, "name: deaf\nsteps:\n  - wait: greeting\n  - silence: 14s\n  - expect: {ends: transfer, metadata: {reason: bot failed}}\n")
-				if !strings.Contains(h.log.String(), "the backend does not take the caller's audio") {
+				if !strings.Contains(h.Log.String(), "the backend does not take the caller's audio") {
 					t.Error("the log does not say why")
 				}
 				return
@@ -316,7 +316,7 @@ func TestOverflow(t *testing.T) {
 			if len(heard) == 0 || heard[len(heard)-1].Hertz != backendtest.First {
 				t.Errorf("heard %v, want an answer in the end", heard)
 			}
-			if dropped := regexp.MustCompile(`audio of the caller was dropped.*bytes=(\d+).* ms=(\d+)`).FindStringSubmatch(h.log.String()); dropped == nil {
+			if dropped := regexp.MustCompile(`audio of the caller was dropped.*bytes=(\d+).* ms=(\d+)`).FindStringSubmatch(h.Log.String()); dropped == nil {
 				t.Error("the log does not say how much was dropped")
 			}
 		})
@@ -419,7 +419,7 @@ func TestFull(t *testing.T) {
 		defer close(first)
 		h.call(t, oneAnswer)
 	}()
-	waitFor(t, "the first call", func() bool { return strings.Contains(h.log.String(), "session started") })
+	waitFor(t, "the first call", func() bool { return strings.Contains(h.Log.String(), "session started") })
 	h.call(t, fallsBack)
 	<-first
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/byova-host/byova-host/internal/byods/store"
 	"github.com/byova-host/byova-host/internal/byods/webex"
 	"github.com/byova-host/byova-host/internal/byods/webextest"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,29 +37,12 @@ type desk struct {
 	client      *webex.Client
 	integration *Integration
 	app         *ServiceApp
-	log         *lockedLog
-}
-
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log         *logtest.Log
 }
 
 func newDesk(t *testing.T, c webextest.Config, s store.Store) *desk {
 	t.Helper()
-	d := &desk{Server: webextest.New(c), store: s, log: &lockedLog{}}
+	d := &desk{Server: webextest.New(c), store: s, log: &logtest.Log{}}
 	known := d.Config()
 	log := hclog.New(&hclog.LoggerOptions{Output: d.log, Level: hclog.Trace})
 	d.client = webex.New(webex.Config{API: d.API(), HTTP: d.Transport(), Rate: 1000, Log: log})

@@ -1,7 +1,6 @@
 package datasource
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,19 +17,11 @@ import (
 	"github.com/byova-host/byova-host/internal/byods/store"
 	"github.com/byova-host/byova-host/internal/byods/webex"
 	"github.com/byova-host/byova-host/internal/byods/webextest"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 // lines is a log.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
+type lines struct{ logtest.Log }
 
 func (l *lines) logger() hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{Output: l, Level: hclog.Debug})
@@ -38,21 +29,17 @@ func (l *lines) logger() hclog.Logger {
 
 // of counts the lines of a level.
 func (l *lines) of(level string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), "["+level+"]")
+	return l.Count("[" + level + "]")
 }
 
 // without holds that no secret of Webex's is in the log.
 func (l *lines) without(t *testing.T, secrets []string) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if len(secrets) == 0 {
 		t.Error("there are no secrets to look for")
 	}
 	for _, secret := range secrets {
-		if strings.Contains(l.text.String(), secret) {
+		if strings.Contains(l.String(), secret) {
 			t.Error("a secret is in the log")
 		}
 	}

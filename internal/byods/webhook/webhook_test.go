@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -25,6 +24,7 @@ import (
 	"github.com/byova-host/byova-host/internal/byods/store"
 	"github.com/byova-host/byova-host/internal/byods/webex"
 	"github.com/byova-host/byova-host/internal/byods/webextest"
+	"github.com/byova-host/byova-host/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,27 +41,10 @@ type desk struct {
 	hooks    Hooks
 	store    store.Store
 	receiver *Receiver // that deliveries go to
-	log      *lockedLog
+	log      *logtest.Log
 
 	mu   sync.Mutex
 	done []webex.OrgID
-}
-
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // ServeHTTP hands a delivery to whoever receives now.
@@ -69,7 +52,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, q *http.Request) { d.receiver.Se
 
 func newDesk(t *testing.T, c webextest.Config, s store.Store) *desk {
 	t.Helper()
-	d := &desk{store: s, log: &lockedLog{}}
+	d := &desk{store: s, log: &logtest.Log{}}
 	c.Delivery = webextest.InMemory(d)
 	d.Server = webextest.New(c)
 	known := d.Config()
