@@ -90,7 +90,7 @@ func (l *laws) input(what, arg byte) input {
 		l.prompts++
 		return input{kind: commanded, number: l.s.bind.number, command: Command{Turn: turn, Prompt: l.prompts, Ref: 1, Body: StartPrompt{Text: "hello", BargeIn: arg&1 == 0}}}
 	case 202, 203, 204:
-		in := input{kind: spoken, prompt: l.prompts - uint64(arg>>7), speech: loud[:arg], over: what > 202}
+		in := input{kind: spoken, number: l.s.saying.number - int(arg>>7), speech: loud[:arg], over: what > 202}
 		if what == 204 {
 			in.err = errors.New("it broke")
 		}

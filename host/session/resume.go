@@ -347,7 +347,10 @@ func (s *state) accept(now time.Duration) {
 func (s *state) expireBinding(now time.Duration) {
 	if s.due.suspend <= now {
 		s.due.suspend = never
-		if !s.departs() {
+		switch {
+		case s.saying.prompt != 0: // what it said before is said
+			s.due.suspend = now + suspendWait
+		case !s.departs():
 			s.unbind(now, ByTakeover, false) // with what was saved last
 		}
 	}

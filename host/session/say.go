@@ -43,14 +43,16 @@ const (
 // saying is a text that is being spoken. What the bot does behind it waits.
 type saying struct {
 	prompt  uint64 // 0: nothing is being spoken
+	number  int    // of the speech: what still comes of an earlier one is late
 	command Command
 	backlog []input // commands, and the loss of the process
+	leave   bool    // one of them ends the bot's part
 }
 
 // mayOvertake says that a command does not wait until a text before it was spoken.
 func mayOvertake(c Command) bool {
 	switch c.Body.(type) {
-	case StartPrompt, PromptAudio, Done, SetInput, Leave, GiveUp:
+	case StartPrompt, PromptAudio, Done, SetInput, Leave, GiveUp, Suspended:
 		return false
 	}
 	return true
@@ -70,7 +72,8 @@ func (s *state) say(now time.Duration, c Command, p *prompt, text Text) {
 		return
 	}
 	s.saying.prompt, s.saying.command = p.id, c
-	s.act(action{kind: speak, prompt: p.id, text: text})
+	s.saying.number++
+	s.act(action{kind: speak, number: s.saying.number, text: text})
 }
 
 // charactersASecond is how fast texts are taken to be spoken that Webex speaks.
@@ -107,11 +110,11 @@ func (s *state) passOn(now time.Duration, c Command, p *prompt, text Text) {
 
 // spoken takes a piece of the speech of a text, or its end.
 func (s *state) spoken(now time.Duration, in input) {
-	if s.saying.prompt == 0 || in.prompt != s.saying.prompt {
+	if s.saying.prompt == 0 || in.number != s.saying.number {
 		return // cut meanwhile
 	}
 	c := s.saying.command
-	p := s.play.find(in.prompt)
+	p := s.play.find(s.saying.prompt)
 	if p == nil {
 		s.hush()
 		return
@@ -126,7 +129,11 @@ func (s *state) spoken(now time.Duration, in input) {
 		}
 	}
 	s.playOn(now, c, p, data, 0)
-	if s.Answers == WAV && s.saying.prompt != 0 {
+	switch {
+	case in.over:
+	case p.ended: // the answer can hold no more of it
+		s.hush()
+	case s.Answers == WAV:
 		s.act(action{kind: allow, bytes: len(data)}) // held does bound it
 	}
 }
@@ -156,13 +163,21 @@ func (s *state) catchUp(now time.Duration) {
 		s.command(now, next)
 	}
 	if len(s.saying.backlog) == 0 {
-		s.saying.backlog = nil
+		s.saying.backlog, s.saying.leave = nil, false
 	}
 }
 
 // await keeps what came behind a text that is being spoken. Audio is bounded by credit,
-// and the rest by what may wait for a session at all.
+// and the rest by what may wait for a session at all. That the bot leaves is certain from
+// then on, whatever becomes of the text and its turn.
 func (s *state) await(now time.Duration, in input) {
+	if _, leaves := in.command.Body.(Leave); leaves {
+		if s.late(in.command) {
+			s.drop(now, in.command)
+			return
+		}
+		s.saying.leave, in.command.Turn = true, 0
+	}
 	if s.saying.backlog = append(s.saying.backlog, in); len(s.saying.backlog) > maxCommands {
 		s.fallBack(now, botFailed, errFlood.Error())
 	}
@@ -206,7 +221,7 @@ func (s *state) dropBacklog(now time.Duration) {
 			s.drop(now, in.command)
 		}
 	}
-	s.saying.backlog = nil
+	s.saying.backlog, s.saying.leave = nil, false
 }
 
 // maxSpoken bounds the speech of a text that was made and has not left, in bytes: 8 s.
@@ -215,7 +230,7 @@ const maxSpoken = 64 << 10
 // speaker carries the speech of one text into the session.
 type speaker struct {
 	session *Session
-	prompt  uint64
+	number  int
 	ctx     context.Context
 	cancel  context.CancelFunc
 	window  *semaphore.Weighted
@@ -223,14 +238,14 @@ type speaker struct {
 }
 
 // startSpeaking begins to speak a text. The session waits for the goroutine.
-func (s *Session) startSpeaking(prompt uint64, text Text) {
-	sp := &speaker{session: s, prompt: prompt, window: semaphore.NewWeighted(maxSpoken)}
+func (s *Session) startSpeaking(number int, text Text) {
+	sp := &speaker{session: s, number: number, window: semaphore.NewWeighted(maxSpoken)}
 	sp.ctx, sp.cancel = context.WithCancel(s.ctx)
 	s.speaker = sp
 	s.helpers.Go(func() {
 		defer sp.cancel()
 		err := s.voice.Speak(sp.ctx, text, sp)
-		s.mailbox.Put(input{kind: spoken, prompt: prompt, over: true, err: err})
+		s.mailbox.Put(input{kind: spoken, number: number, over: true, err: err})
 	})
 }
 
@@ -242,7 +257,7 @@ func (sp *speaker) Write(b []byte) (int, error) {
 			return 0, context.Cause(sp.ctx)
 		}
 		sp.ahead.Add(int64(len(chunk)))
-		sp.session.mailbox.Put(input{kind: spoken, prompt: sp.prompt, speech: slices.Clone(chunk)})
+		sp.session.mailbox.Put(input{kind: spoken, number: sp.number, speech: slices.Clone(chunk)})
 	}
 	return len(b), nil
 }

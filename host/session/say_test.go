@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -12,10 +13,15 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
+// piece is a piece of a text's speech.
+func (c *call) piece(prompt uint64, n int) input {
+	return input{kind: spoken, number: c.speakers[prompt], speech: bytes.Repeat([]byte{0x55}, n)}
+}
+
 // speech brings a piece of a text's speech, and ends it.
 func (c *call) speech(prompt uint64, n int) {
-	c.step(input{kind: spoken, prompt: prompt, speech: bytes.Repeat([]byte{0x55}, n)})
-	c.step(input{kind: spoken, prompt: prompt, over: true})
+	c.step(c.piece(prompt, n))
+	c.step(input{kind: spoken, number: c.speakers[prompt], over: true})
 }
 
 // askedFor is a call whose caller has pressed 1, with turn 2 open on RPC 2.
@@ -59,21 +65,45 @@ func TestTextIsSpoken(t *testing.T) {
 			c.s.Unspoken = make([]byte, 300)
 			c.command(2, 2, text)
 			c.command(2, 0, Done{})
-			c.step(input{kind: spoken, prompt: 2, over: true, err: errors.New("no words")})
+			c.step(input{kind: spoken, number: c.speakers[2], over: true, err: errors.New("no words")})
 			if got := event[Refused](c); got.Command != "prompt" || got.Message != "no words" {
 				c.t.Errorf("the bot was told %+v", got)
 			}
 		}, "CHUNK(300) FINAL"},
 		{"new input ends it and what waits", func(c *call) {
 			c.command(2, 2, text)
-			c.step(input{kind: spoken, prompt: 2, speech: make([]byte, 800)})
-			c.command(2, 0, Leave{Event: TransferToAgent})
+			c.step(c.piece(2, 800))
+			c.command(2, 3, text)
 			c.keys(3, "2")
 			c.speech(2, 800)
 			if c.hushed != 1 || len(c.s.saying.backlog) > 0 {
 				c.t.Errorf("hushed %d times, %d commands still wait", c.hushed, len(c.s.saying.backlog))
 			}
 		}, "CHUNK(800) FINAL"},
+		{"new input does not end it before a transfer", func(c *call) {
+			c.command(2, 2, text)
+			c.step(c.piece(2, 800))
+			c.command(2, 0, Leave{Event: TransferToAgent})
+			c.open(3, Request{Kind: DTMF, Digits: "2"})
+			c.wantDone(3, "FINAL")
+			c.speech(2, 400)
+		}, "CHUNK(800) CHUNK(400) FINAL+TRANSFER"},
+		{"nor one that must not be cut, before its first sound", func(c *call) {
+			c.command(2, 2, StartPrompt{Text: "hello"})
+			c.open(3, Request{Kind: DTMF, Digits: "2"})
+			c.wantDone(3, "FINAL")
+			c.speech(2, 800)
+			c.command(2, 0, Done{})
+		}, "CHUNK(800) FINAL"},
+		{"nor such a one behind the filler", func(c *call) {
+			c.s.Filler = make([]byte, 800)
+			c.command(2, 2, StartPrompt{Text: "hello"})
+			c.wait(c.s.FillerAfter + 10*time.Millisecond)
+			c.open(3, Request{Kind: DTMF, Digits: "2"})
+			c.wantDone(3, "FINAL")
+			c.speech(2, 800)
+			c.command(2, 0, Done{})
+		}, "CHUNK(800) CHUNK(800) FINAL"},
 		{"clear ends it", func(c *call) {
 			c.command(2, 2, text)
 			c.command(2, 3, text)
@@ -144,12 +174,93 @@ func TestTextInWAV(t *testing.T) {
 	c := askedFor(t, inWAV)
 	c.command(2, 2, StartPrompt{Text: "hello"})
 	c.command(2, 0, Done{})
-	c.step(input{kind: spoken, prompt: 2, speech: make([]byte, 500)})
+	c.step(c.piece(2, 500))
 	c.speech(2, 800)
 	c.wantDone(2, "FINAL(1300)")
 	if c.allowed != 1300 {
 		t.Errorf("%d bytes were allowed, want all 1300 at once", c.allowed)
 	}
+}
+
+// TestTextTooLongForWAV: what an answer cannot hold is not made, and what is behind it goes
+// on.
+func TestTextTooLongForWAV(t *testing.T) {
+	c := askedFor(t, inWAV)
+	c.command(2, 2, StartPrompt{Text: "hello"})
+	c.command(2, 0, Done{})
+	for range 3 {
+		c.step(c.piece(2, maxHeld/2+1))
+	}
+	c.wantDone(2, fmt.Sprintf("FINAL(%d)", maxHeld/2+1))
+	if n := count[Refused](c); n != 1 || c.hushed != 1 {
+		t.Errorf("refused %d times, hushed %d times, want once", n, c.hushed)
+	}
+}
+
+// TestTextBeforeATransfer: the transfer is carried out though its RPC breaks off, or the
+// flow comes with something else meanwhile.
+func TestTextBeforeATransfer(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  func(c *call)
+		want string // on RPC 3
+	}{
+		{"the RPC breaks off", func(c *call) {
+			c.step(input{kind: gone, rpc: 2, err: errors.New("cancelled")})
+			c.open(3, Request{Kind: Audio, Audio: make([]byte, 160)})
+		}, "FINAL+TRANSFER"},
+		{"an event of the flow", func(c *call) { c.open(3, Request{Kind: CustomInput, Name: "n"}) }, "FINAL+TRANSFER"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := askedFor(t, asIs)
+			c.command(2, 2, StartPrompt{Text: "hello", BargeIn: true})
+			c.command(2, 0, Leave{Event: TransferToAgent})
+			test.run(c)
+			c.wantDone(3, test.want)
+		})
+	}
+	t.Run("it was late already", func(t *testing.T) {
+		c := askedFor(t, asIs)
+		c.keys(3, "2")
+		c.command(3, 2, StartPrompt{Text: "hello", BargeIn: true})
+		c.command(2, 0, Leave{Event: TransferToAgent})
+		c.command(3, 0, Done{})
+		c.speech(2, 800)
+		c.wantDone(3, "CHUNK(800) FINAL")
+	})
+}
+
+// TestTextBeforeAMove: the process gives the call back behind what it said.
+func TestTextBeforeAMove(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		c := greetedWith(t, keeping, asIs)
+		c.open(2, Request{Kind: Audio, Audio: make([]byte, 160)})
+		c.step(input{kind: moveWanted, number: c.s.bind.number, reads: func(uint32) bool { return true }})
+		event[Suspend](c)
+		c.command(0, 2, StartPrompt{Text: "hello", BargeIn: true}) // on its way before
+		c.command(0, 0, Leave{Event: TransferToAgent})
+		if !late {
+			c.command(0, 0, Suspended{})
+		}
+		c.wait(suspendWait + time.Second)
+		c.speech(2, 800)
+		c.wantDone(2, "CHUNK(800) FINAL+TRANSFER")
+	}
+}
+
+// TestSpeechOfAnEarlierText: what still comes of a text that was cut is not taken for that of
+// another, though the bot gives it the same number.
+func TestSpeechOfAnEarlierText(t *testing.T) {
+	c := askedFor(t, asIs)
+	text := StartPrompt{Text: "hello", BargeIn: true}
+	c.command(2, 2, text)
+	earlier := c.piece(2, 500)
+	c.keys(3, "2")
+	c.command(3, 2, text)
+	c.step(earlier)
+	c.speech(2, 800)
+	c.command(3, 0, Done{})
+	c.wantDone(3, "CHUNK(800) FINAL")
 }
 
 // TestTextIsAnnounced holds what the voice is told.
@@ -210,7 +321,7 @@ func TestSpeakerWaits(t *testing.T) {
 		_, err := w.Write(make([]byte, 3*maxSpoken))
 		return err
 	})
-	s.startSpeaking(1, Text{Text: "long"})
+	s.startSpeaking(1, Text{Text: "long"}) // as the first
 	took := 0
 	for took < maxSpoken {
 		<-s.mailbox.Ready()

@@ -169,7 +169,7 @@ func (s *Session) perform(a action) {
 	case settled:
 		s.part.call.Settled()
 	case speak:
-		s.startSpeaking(a.prompt, a.text)
+		s.startSpeaking(a.number, a.text)
 	case hush:
 		s.speaker.cancel()
 	case allow:

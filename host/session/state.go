@@ -20,7 +20,7 @@ type input struct {
 	stamp   uint64                    // opened
 	request *Request                  // requested
 	command Command                   // commanded
-	number  int                       // commanded, lost, moveWanted, reopened: of the process
+	number  int                       // commanded, lost, moveWanted, reopened: of the process; spoken: of the speech
 	prompt  uint64                    // left, dropped: whose audio
 	bytes   int                       // left, dropped: audio
 	cost    int                       // left, dropped: credit
@@ -60,13 +60,12 @@ type action struct {
 	note       string             // note: what happened
 	detail     string             // note: why
 	reason     EndReason          // closeAgent
-	number     int                // reopen: of the process that is wanted
+	number     int                // reopen: of the process that is wanted; speak: of the speech
 	resumption Resumption         // reopen
 	cause      ResumeCause        // resumed
 	pause      time.Duration      // resumed: how long no process had the call; turnOver: how long the caller waited to be answered
 	how        TurnEnd            // turnOver
 	values     map[string]float64 // measure
-	prompt     uint64             // speak
 	text       Text               // speak
 	bytes      int                // allow
 }

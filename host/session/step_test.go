@@ -19,7 +19,8 @@ type call struct {
 	reopened  []Resumption
 	settled   int
 	measured  []map[string]float64
-	texts     []Text // that were to be spoken
+	texts     []Text         // that were to be spoken
+	speakers  map[uint64]int // of them, by prompt
 	hushed    int
 	allowed   int // bytes
 	over      bool
@@ -27,7 +28,7 @@ type call struct {
 
 func newCall(t *testing.T, traits Traits) *call {
 	return &call{t: t, s: newState("s", Key{"o", "c"}, "bot", traits, Config{}.limits(), DefaultSettings()),
-		responses: map[rpcID][]Response{}, completed: map[rpcID]error{}}
+		responses: map[rpcID][]Response{}, completed: map[rpcID]error{}, speakers: map[uint64]int{}}
 }
 
 func (c *call) step(in input) {
@@ -57,6 +58,7 @@ func (c *call) step(in input) {
 			c.measured = append(c.measured, a.values)
 		case speak:
 			c.texts = append(c.texts, a.text)
+			c.speakers[c.s.saying.prompt] = a.number
 		case hush:
 			c.hushed++
 		case allow:

@@ -92,10 +92,14 @@ func (s *state) releaseTurn(now time.Duration, how TurnEnd) *turn {
 }
 
 // protected says that the prompt now playing must not be cut, so that the
-// caller's input does not count.
+// caller's input does not count. A text that is being spoken plays from when the bot
+// said it; and the last words of a bot that leaves are heard.
 func (s *state) protected(now time.Duration) bool {
 	p := s.play.current(now)
-	return p != nil && !p.bargeIn
+	if text := s.play.find(s.saying.prompt); text != nil && (p == nil || p.id&hostPrompt != 0) {
+		p = text
+	}
+	return s.saying.leave || p != nil && !p.bargeIn
 }
 
 // interrupt drops what is playing or being answered, because new input began. A

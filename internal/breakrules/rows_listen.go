@@ -35,8 +35,8 @@ var listenRows = []row{
 	{
 		rule: "R13", pkg: engine, test: "TestR13_NoInputDuringAProtectedPrompt", what: "a protected prompt is cut",
 		file: "host/session/turn.go",
-		old:  "return p != nil && !p.bargeIn",
-		new:  "return false && p != nil",
+		old:  "return s.saying.leave || p != nil && !p.bargeIn",
+		new:  "return s.saying.leave",
 	},
 	{
 		rule: "R35", pkg: engine, test: "TestR35_EntriesWithoutAFirstKey", what: "an entry cuts a protected answer that is not whole",

@@ -48,8 +48,9 @@ type Call struct {
 	// interrupted is the turn that an earlier process had partly answered, until
 	// something is said for it.
 	interrupted uint64
-	left        bool // a transfer or an end was sent
-	over        bool // nothing can be sent any more
+	left        bool   // a transfer or an end was sent
+	leftIn      uint64 // the turn that it answered, or 0
+	over        bool   // nothing can be sent any more
 }
 
 // newCall makes a call of its first event.
@@ -221,8 +222,11 @@ func (c *Call) run() {
 	defer c.inbox.Close()
 	err := c.serve()
 	c.mu.Lock()
-	left, over := c.left, c.over
+	left, turn, over := c.left, c.leftIn, c.over
 	c.mu.Unlock()
+	if err == nil && left && turn != 0 {
+		err = c.awaitLeave()
+	}
 	_, panicked := errors.AsType[*panicError](err)
 	switch {
 	case panicked:
@@ -234,6 +238,29 @@ func (c *Call) run() {
 		c.fail(errors.New("the handler returned while the call was up"))
 	default:
 		c.fail(err)
+	}
+}
+
+// awaitLeave waits for the end of the call of a handler that has left it in a turn and
+// returned. If the caller begins another turn instead, the host had interrupted that one
+// before it knew, and nobody is there to answer.
+func (c *Call) awaitLeave() error {
+	for {
+		event, err := c.next()
+		_, again := event.(TurnStartedEvent)
+		switch {
+		case again:
+			return errors.New("the handler returned after a transfer or an end that came too late: the caller had interrupted its turn")
+		case err != nil:
+			return nil //nolint:nilerr // it is the end of the call
+		case event != nil:
+			continue
+		}
+		select {
+		case <-c.inbox.Ready():
+		case <-c.ctx.Done():
+			return nil
+		}
 	}
 }
 
@@ -281,7 +308,7 @@ func (c *Call) leave(command *pluginv1.Command) error {
 		return err
 	}
 	c.mu.Lock()
-	c.left = true
+	c.left, c.leftIn = true, command.Turn
 	c.mu.Unlock()
 	return nil
 }

@@ -210,6 +210,32 @@ func TestHandlerThatReturns(t *testing.T) {
 	}
 }
 
+// TestTransferThatWasTooLate: a handler that has transferred and returned is not there for
+// another turn, and the host is told so.
+func TestTransferThatWasTooLate(t *testing.T) {
+	transfers := CallFunc(func(ctx context.Context, c *Call) error {
+		for {
+			switch e, err := c.Next(ctx); e := e.(type) {
+			case InputEndedEvent:
+				return c.Transfer("done", TransferOptions{Turn: e.Turn})
+			default:
+				if err != nil {
+					return err
+				}
+			}
+		}
+	})
+	with(t, Plugin{Handler: transfers}, func(t *testing.T, h *fakeHost) {
+		h.send(start(1, 0))
+		h.send(start(2, 0))
+		expect(t, "turn", h.send(greet(1)...), "1/1 transfer map[reason:done]")
+		expect(t, "turn of another call", h.send(greet(2)...), "2/1 transfer map[reason:done]")
+		expect(t, "the next turn", h.send(append([]*pluginv1.Event{turnEnded(1, 1, pluginv1.TurnEnded_INTERRUPTED)}, press(1, 2, "1")...)...),
+			"1/0 failed: the handler returned after a transfer or an end that came too late: the caller had interrupted its turn")
+		expect(t, "the end", h.send(turnEnded(2, 1, pluginv1.TurnEnded_ANSWERED), ended(1), ended(2)))
+	})
+}
+
 func TestSlowHandlerLosesOldestAudio(t *testing.T) {
 	var release chan struct{} // made in the bubble
 	var log []string
