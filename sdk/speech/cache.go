@@ -3,11 +3,9 @@ package speech
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -46,13 +44,13 @@ func (c *cache) close() {
 
 // cached is an engine whose speech is kept.
 type cached struct {
-	Engine
+	*resting
 	cache *cache
 }
 
 // Synthesize implements Synthesizer.
 func (c cached) Synthesize(ctx context.Context, r Request, w io.Writer) error {
-	recording := c.cache.open(cacheKey{c.Name(), r}, c.Engine)
+	recording := c.cache.open(cacheKey{c.Name(), r}, c.resting)
 	defer c.cache.leave(recording)
 	return recording.play(ctx, w)
 }
@@ -69,7 +67,7 @@ func (c *cache) open(key cacheKey, engine Engine) *recording {
 		return r
 	}
 	ctx, cancel := context.WithCancelCause(c.ctx)
-	r := &recording{listeners: 1, cancel: cancel, changed: make(chan struct{}), limit: most(key.Request)}
+	r := &recording{listeners: 1, cancel: cancel, changed: make(chan struct{})}
 	c.made[key] = r
 	c.work.Go(func() {
 		defer cancel(nil)
@@ -79,17 +77,16 @@ func (c *cache) open(key cacheKey, engine Engine) *recording {
 	return r
 }
 
-// finish keeps a recording that is complete.
+// finish keeps a recording that is complete, unless it was given up and another is made in
+// its place.
 func (c *cache) finish(key cacheKey, r *recording, err error) {
-	if err == nil && len(r.data) == 0 {
-		err = errors.New("it made no sound")
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer r.end(err) // who has heard the end finds it kept
-	if c.made[key] == r {
-		delete(c.made, key)
+	if c.made[key] != r {
+		return
 	}
+	delete(c.made, key)
 	if err != nil || len(r.data) > c.limit {
 		return
 	}
@@ -118,15 +115,8 @@ func (c *cache) leave(r *recording) {
 	r.cancel(errAlone)
 }
 
-// most is how much speech a request may become: an engine that makes more is broken.
-func most(r Request) int {
-	spoken := 10*time.Second + time.Duration(max(len(r.Text), len(r.SSML)))*250*time.Millisecond
-	return int(spoken.Seconds() * Rate * pcmBytes)
-}
-
 // recording is speech that may still be made, and is played by many meanwhile.
 type recording struct {
-	limit     int
 	listeners int // under the lock of the cache
 	cancel    context.CancelCauseFunc
 
@@ -141,9 +131,6 @@ type recording struct {
 func (r *recording) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.data)+len(b) > r.limit {
-		return 0, fmt.Errorf("it went on for more than %d s, which is too long for the text", r.limit/Rate/pcmBytes)
-	}
 	r.data = append(r.data, b...)
 	r.tell()
 	return len(b), nil

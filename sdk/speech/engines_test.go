@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/audio"
@@ -103,6 +104,17 @@ func TestService(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}, 1, errStalled.Error(), false},
+		{"one that trickles", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			for r.Context().Err() == nil {
+				pcm(w, pcm24(1)[:2])
+				w.(http.Flusher).Flush()
+				select {
+				case <-time.After(50 * time.Millisecond):
+				case <-r.Context().Done():
+				}
+			}
+		}, 1, "too long", false},
 		{"no sound at all", func(w http.ResponseWriter, _ *http.Request) { pcm(w, nil) }, 1, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -171,6 +183,63 @@ func TestServiceRequest(t *testing.T) {
 	}
 }
 
+// TestVoiceThatTheServiceLacks: a service that does not have a request's voice takes its own,
+// and is not asked for that one again.
+func TestVoiceThatTheServiceLacks(t *testing.T) {
+	var asked []string // one request at a time
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Voice, Input string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		asked = append(asked, body.Voice)
+		if body.Voice != "alloy" || body.Input == "bad" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "audio/pcm")
+		_, _ = w.Write(pcm24(100))
+	}))
+	defer server.Close()
+	e := NewHTTP(HTTP{URL: server.URL})
+	defer e.(io.Closer).Close()
+	for _, test := range []struct {
+		r     Request
+		asked string
+		bad   bool
+	}{
+		{Request{Text: "bad", Voice: "anna"}, "anna alloy", true}, // who knows whether it was the voice
+		{Request{Text: "Hi.", Voice: "anna"}, "anna alloy", false},
+		{Request{Text: "Hi.", Voice: "anna"}, "alloy", false},
+		{Request{Text: "bad"}, "alloy", true},
+	} {
+		asked = nil
+		err := e.Synthesize(t.Context(), test.r, io.Discard)
+		if got := strings.Join(asked, " "); got != test.asked || isTextual(err) != test.bad {
+			t.Errorf("%+v was asked for with %q and gave %v, want %q", test.r, got, err, test.asked)
+		}
+	}
+}
+
+// TestSlowListener: the time that one takes to hear is not the service's.
+func TestSlowListener(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "audio/pcm")
+		_, _ = w.Write(pcm24(2000))
+	}))
+	defer server.Close()
+	e := NewHTTP(HTTP{URL: server.URL, Timeout: 100 * time.Millisecond})
+	defer e.(io.Closer).Close()
+	heard := 0
+	slow := writer(func(b []byte) {
+		heard += len(b)
+		time.Sleep(150 * time.Millisecond) // it is what is tested
+	})
+	if err := e.Synthesize(t.Context(), Request{Text: "Hi."}, slow); err != nil || heard < 31000 {
+		t.Errorf("%d bytes were heard, %v", heard, err)
+	}
+}
+
 // TestMissingService: where nothing listens, the next engine speaks.
 func TestMissingService(t *testing.T) {
 	e := NewHTTP(HTTP{URL: "http://127.0.0.1:1/v1/audio/speech"})
@@ -215,6 +284,8 @@ func TestPrograms(t *testing.T) {
 		{"no secrets", `[ -z "$SPEECH_TEST_SECRET" ] && cat ` + file, Request{Text: "Hi"}, ""},
 		{"in German", `[ "$6" = de ] && cat ` + file, Request{Text: "Hi", Language: "de-AT"}, ""},
 		{"SSML", `[ "$7" = -m ] && cat ` + file, Request{SSML: "<speak>Hi</speak>"}, ""},
+		{"SSML without addresses", `[ "$(cat)" = '<speak xml:lang="en">a <prosody rate="+10%">b &amp; c</prosody></speak>' ] && cat ` + file,
+			Request{SSML: "<?x y?><speak xml:base='/etc/' xml:lang='en'>a <lexicon uri='file:///x'/><audio src='/etc/passwd'><desc>d</desc><prosody rate='+10%' onload='x'>b &amp; c</prosody></audio></speak>"}, ""},
 		{"a language that it lacks", "cat " + file, Request{Text: "Hi", Language: "fr-FR"}, `does not speak "fr-FR"`},
 		{"fails", "echo Secret words >&2; exit 3", Request{Text: "Secret words"}, "exit status 3"},
 		{"garbage", "echo no sound here at all", Request{Text: "Hi"}, "WAV file"},
@@ -252,6 +323,18 @@ func TestPrograms(t *testing.T) {
 		if err := FindESpeak(t.Context()).Synthesize(ctx, Request{Text: "Hi"}, io.Discard); !errors.Is(err, gone) {
 			t.Errorf("Synthesize = %v, want the cause", err)
 		}
+	})
+	t.Run("is busy", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProgram("espeak-ng", filepath.Join(t.TempDir(), "none"))
+			p.voices = map[string]string{"en": "en"}
+			for range cap(p.slots) {
+				p.slots <- struct{}{} // programs that hang
+			}
+			if err := p.Synthesize(t.Context(), Request{Text: "Hi"}, io.Discard); err == nil || !strings.Contains(err.Error(), "are not done yet") {
+				t.Errorf("Synthesize = %v", err)
+			}
+		})
 	})
 	t.Run("floods", func(t *testing.T) {
 		script(t, "espeak-ng", espeakVoices+"exec cat /dev/zero")

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -49,10 +50,15 @@ func NewHTTP(s HTTP) Engine {
 			return http.ErrUseLastResponse // the key is for this server alone
 		}}
 	}
-	return &service{s}
+	return &service{HTTP: s, lacking: map[string]bool{}}
 }
 
-type service struct{ HTTP }
+type service struct {
+	HTTP
+
+	mu      sync.Mutex
+	lacking map[string]bool // voices that were asked for and that it does not have
+}
 
 // Name implements Engine.
 func (s *service) Name() string { return "openai" }
@@ -76,9 +82,47 @@ func (s *service) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stalled := time.AfterFunc(s.Timeout, func() { cancel(errStalled) })
+	own := r
+	own.Voice = ""
+	if r.Voice == "" || s.lacks(r.Voice) {
+		return s.try(ctx, own, text, w)
+	}
+	err = s.try(ctx, r, text, w)
+	if !isTextual(err) {
+		return err
+	}
+	if s.try(ctx, own, text, w) != nil { // it was not the voice
+		return err
+	}
+	s.setLacking(r.Voice)
+	return nil
+}
+
+// maxLacking bounds what is known of voices: their names may come from outside.
+const maxLacking = 1000
+
+func (s *service) lacks(voice string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lacking[voice]
+}
+
+func (s *service) setLacking(voice string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.lacking) < maxLacking {
+		s.lacking[voice] = true
+	}
+}
+
+// try asks for the speech in one voice, and again.
+func (s *service) try(ctx context.Context, r Request, text string, w io.Writer) error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout+most(r), errors.New("it went on for too long"))
+	defer cancel()
+	ctx, stall := context.WithCancelCause(ctx)
+	defer stall(nil)
+	stalled := time.AfterFunc(s.Timeout, func() { stall(fmt.Errorf("%w, which is %v", errStalled, s.Timeout)) })
 	defer stalled.Stop()
 	out := &counted{to: w}
 	wait := 200 * time.Millisecond
@@ -89,12 +133,12 @@ func (s *service) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("%w after %v", context.Cause(ctx), s.Timeout)
+			return context.Cause(ctx)
 		case !ok || out.n > 0 || try == tries:
 			return err
 		}
 		pause := max(wait, again.after)
-		if pause > s.Timeout {
+		if time.Since(began)+pause > s.Timeout {
 			return err
 		}
 		select {
@@ -149,7 +193,7 @@ func (s *service) request(ctx context.Context, r Request, text string, w io.Writ
 	if answer.StatusCode != http.StatusOK {
 		return refusal(answer)
 	}
-	alive := &watched{answer.Body, stalled, s.Timeout}
+	alive := &watched{Reader: answer.Body, stalled: stalled, within: s.Timeout}
 	kind, parameters, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if err != nil || !strings.HasPrefix(kind, "audio/") && kind != "application/octet-stream" {
 		return fmt.Errorf("the service answered with %.60q, not with sound: is %s its speech endpoint?", answer.Header.Get("Content-Type"), q.URL.Redacted())
@@ -162,23 +206,29 @@ func (s *service) request(ctx context.Context, r Request, text string, w io.Writ
 	case "audio/pcm", "audio/l16", "application/octet-stream", "audio/x-pcm", "audio/raw":
 		return pcm(alive, rate, w)
 	case "audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave":
-		return wavFile(alive, most(r)*48000/Rate*2, w)
+		return wavFile(alive, int(most(r).Seconds())*48000*2*pcmBytes, w)
 	default:
 		return fmt.Errorf("the service answered with %s, though raw PCM was asked for; WAV can be read, too", kind)
 	}
 }
 
-// watched is a body that may not pause for long.
+// watched is a body that may not pause for long. What the reader does in between takes no
+// time of it.
 type watched struct {
 	io.Reader
 	stalled *time.Timer
 	within  time.Duration
+	begun   bool
 }
 
 func (b *watched) Read(p []byte) (int, error) {
+	if b.begun {
+		b.stalled.Reset(b.within)
+	}
 	n, err := b.Reader.Read(p)
 	if n > 0 {
-		b.stalled.Reset(b.within)
+		b.begun = true
+		b.stalled.Stop()
 	}
 	return n, err
 }

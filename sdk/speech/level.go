@@ -3,9 +3,12 @@ package speech
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"sync"
+	"time"
 )
 
 // What the speech of all engines is made to be.
@@ -16,7 +19,10 @@ const (
 	maxGain     = 24  // dB, either way
 	knee        = 0.7 // of full scale: what is louder is bent, so that nothing is clipped
 
+	frameTime = 20 * time.Millisecond
+
 	frame    = Rate / 50 // samples
+	hush     = 150       // frames of silence with which speech may begin
 	lead     = 1         // frames of silence left before speech, and behind it
 	trail    = 3
 	ramp     = Rate / 200 // samples over which speech begins and ends
@@ -44,7 +50,7 @@ type loudness struct {
 // Synthesize implements Synthesizer.
 func (l *leveled) Synthesize(ctx context.Context, r Request, w io.Writer) error {
 	voice := Request{Language: r.Language, Voice: r.Voice}
-	f := &finisher{to: w}
+	f := &finisher{to: w, most: int(most(r) / frameTime)}
 	l.mu.Lock()
 	if known := l.voices[voice]; known != nil {
 		f.gain = known.gain()
@@ -58,6 +64,11 @@ func (l *leveled) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 	}
 	l.learn(voice, f.powers)
 	return nil
+}
+
+// most is how long a request may be spoken: an engine that takes longer is broken.
+func most(r Request) time.Duration {
+	return 10*time.Second + time.Duration(max(len(r.Text), len(r.SSML)))*250*time.Millisecond
 }
 
 // maxVoices bounds what is known of voices: their names may come from outside.
@@ -115,6 +126,7 @@ func active(powers []float64) (sum float64, n int) {
 // finisher takes an engine's speech and writes it as it is to be heard.
 type finisher struct {
 	to     io.Writer
+	most   int     // frames that it may have
 	gain   float64 // 0: not known yet
 	rest   []byte  // less than a frame
 	begun  bool
@@ -149,7 +161,7 @@ func (f *finisher) Close() error {
 	}
 	f.pause = f.pause[:min(len(f.pause), trail)]
 	if !f.begun {
-		return nil
+		return errors.New("it made no sound")
 	}
 	if f.gain == 0 {
 		f.settle()
@@ -173,6 +185,12 @@ func (f *finisher) settle() {
 
 // hear takes a frame.
 func (f *finisher) hear(b []byte) error {
+	switch n := len(f.powers); {
+	case n >= f.most:
+		return fmt.Errorf("it went on for more than %v, which is too long for the text", time.Duration(f.most)*frameTime)
+	case n >= hush && !f.begun:
+		return fmt.Errorf("it began with more than %v of silence", hush*frameTime)
+	}
 	x := make([]int16, frame)
 	sum := 0.0
 	for i := range x {

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// programWait is how long a program may take for one request.
+// programWait is how long a program may take for one request, with the wait for its turn.
 const programWait = 10 * time.Second
+
+func limitProgram(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, programWait, fmt.Errorf("it took more than %v", programWait))
+}
 
 // program is a speech engine that is run for each request.
 type program struct {
@@ -40,6 +44,8 @@ func FindESpeak(ctx context.Context) Engine {
 	if err != nil {
 		return nil
 	}
+	ctx, cancel := limitProgram(ctx)
+	defer cancel()
 	p := newProgram("espeak-ng", path)
 	list, err := p.run(ctx, "", "--voices")
 	if err != nil {
@@ -73,6 +79,8 @@ func FindFlite(ctx context.Context) Engine {
 	if err != nil || runtime.GOOS == "windows" { // it would have to read /dev/stdin
 		return nil
 	}
+	ctx, cancel := limitProgram(ctx)
+	defer cancel()
 	p := newProgram("flite", path)
 	list, err := p.run(ctx, "", "-lv")
 	_, names, found := strings.Cut(string(list), ":")
@@ -105,18 +113,24 @@ func (p *program) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 	if err != nil {
 		return err
 	}
-	input := r.SSML
-	if !p.ssml || input == "" {
-		if input, err = r.plain(); err != nil {
-			return err
-		}
+	if !p.ssml {
+		r.Text, err = r.plain()
 		r.SSML = ""
 	}
+	input := r.Text
+	if r.SSML != "" {
+		input, err = harmless(r.SSML)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := limitProgram(ctx)
+	defer cancel()
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("%w, and %d requests before it are not done yet", context.Cause(ctx), cap(p.slots))
 	}
 	file, err := p.speak(ctx, input, voice, r)
 	if err != nil {
@@ -166,7 +180,7 @@ const outputLimit = 1 << 25
 // run runs the program and gives its output. The program has no secrets: its environment
 // is the least that it needs.
 func (p *program) run(ctx context.Context, input string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, programWait, fmt.Errorf("it took more than %v", programWait))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.path, args...) //nolint:gosec // a list, and no shell
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SystemRoot", "ESPEAK_DATA_PATH"} {

@@ -2,7 +2,6 @@ package speech
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -103,7 +102,7 @@ func (r recorded) find(q Request) string {
 			continue
 		}
 		name := filepath.Join(r.dir, dir, key+".wav")
-		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(name); err == nil {
 			return name
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -259,6 +260,46 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// TestGivenUpAndAskedForAgain: what was given up and is made again is kept once, whoever of
+// the two is ready first.
+func TestGivenUpAndAskedForAgain(t *testing.T) {
+	ready := []chan struct{}{make(chan struct{}), make(chan struct{})}
+	began := make(chan struct{}, 2)
+	e := &fake{name: "deaf"}
+	e.speak = func(_ context.Context, _ Request, w io.Writer) error { // it does not heed its context
+		n := e.asked.Load() - 1
+		began <- struct{}{}
+		<-ready[n]
+		_, err := w.Write(tone(100, 0.5))
+		return err
+	}
+	v := newVoice(t, e)
+	ctx, hush := context.WithCancel(t.Context())
+	go func() {
+		<-began
+		hush()
+	}()
+	if err := v.Synthesize(ctx, Request{Text: "Hi."}, io.Discard); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Synthesize = %v", err)
+	}
+	done := make(chan error)
+	go func() { done <- v.Synthesize(t.Context(), Request{Text: "Hi."}, io.Discard) }()
+	<-began
+	close(ready[0])
+	close(ready[1])
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	v.Close()
+	kept := 0
+	for _, r := range v.cache.kept.Values() {
+		kept += len(r.data)
+	}
+	if v.cache.bytes != kept || kept == 0 {
+		t.Errorf("%d bytes are counted, %d are kept", v.cache.bytes, kept)
+	}
+}
+
 // TestCacheIsBounded: what was not used for longest goes first.
 func TestCacheIsBounded(t *testing.T) {
 	e := sounding("e", 0.5)
@@ -348,6 +389,33 @@ func TestNextEngine(t *testing.T) {
 	})
 }
 
+// TestKeptSpeechIsNoSuccess: that an engine spoke yesterday does not say that it works.
+func TestKeptSpeechIsNoSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := &fake{name: "first"}
+		first.speak = func(_ context.Context, r Request, w io.Writer) error {
+			if r.Text != "kept" {
+				return errors.New("down")
+			}
+			_, err := w.Write(tone(100, 0.5))
+			return err
+		}
+		v := New(Config{Engines: []Engine{first, sounding("second", 0.5)}})
+		defer v.Close()
+		said(t, v, Request{Text: "kept"})
+		asked := func() int32 { n := first.asked.Load(); first.asked.Store(0); return n }
+		asked()
+		for i := range 60 { // a call a second: it fails at 0, 5 and 15 s, and 35
+			said(t, v, Request{Text: "kept"})
+			said(t, v, Request{Text: fmt.Sprint("new ", i)})
+			time.Sleep(time.Second)
+		}
+		if n := asked(); n != 4 {
+			t.Errorf("a broken engine was asked %d times in a minute, want 4", n)
+		}
+	})
+}
+
 // TestTextErrorsDoNotRest: an engine is not to blame for a text.
 func TestTextErrorsDoNotRest(t *testing.T) {
 	picky := &fake{name: "picky", speak: func(context.Context, Request, io.Writer) error { return unspeakable("not this") }}
@@ -390,6 +458,32 @@ func TestEndless(t *testing.T) {
 	v := newVoice(t, endless, whole)
 	if n := len(said(t, v, Request{Text: "Hi."})); n > 20*Rate*pcmBytes || whole.asked.Load() != 1 {
 		t.Errorf("%d bytes were heard, and the other engine was asked %d times", n, whole.asked.Load())
+	}
+	for name, speak := range map[string]func(w io.Writer) error{
+		"silence": func(w io.Writer) error { _, err := w.Write(silence(100 * time.Millisecond)); return err },
+		"a word and silence": func(w io.Writer) error {
+			_, err := w.Write(append(tone(200, 0.5), silence(time.Second)...))
+			for err == nil {
+				_, err = w.Write(silence(time.Second))
+			}
+			return err
+		},
+	} {
+		written := 0
+		endless := &fake{name: "endless", speak: func(_ context.Context, _ Request, w io.Writer) error {
+			for {
+				if err := speak(w); err != nil {
+					return err
+				}
+				if written++; written > 10_000 {
+					return errors.New("nobody stopped it")
+				}
+			}
+		}}
+		err := newVoice(t, endless).Synthesize(t.Context(), Request{Text: "Hi."}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "silence") && !strings.Contains(err.Error(), "too long for the text") {
+			t.Errorf("endless %s: %v", name, err)
+		}
 	}
 	mute := &fake{name: "mute", speak: func(context.Context, Request, io.Writer) error { return nil }}
 	if err := newVoice(t, mute).Synthesize(t.Context(), Request{Text: "Hi."}, io.Discard); err == nil || !strings.Contains(err.Error(), "no sound") {

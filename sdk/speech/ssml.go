@@ -130,3 +130,68 @@ func attribute(e xml.StartElement, name string) string {
 	}
 	return ""
 }
+
+// inert are the elements, and their attributes, that a program is given: those that have
+// no address of a file or of a server, which it might read.
+var inert = map[string][]string{
+	"speak": {"lang"}, "p": {"lang"}, "s": {"lang"}, "lang": {"lang"}, "voice": {"lang", "gender", "age", "variant", "name"},
+	"break": {"time", "strength"}, "say-as": {"interpret-as", "format", "detail"}, "sub": {"alias"}, "emphasis": {"level"},
+	"prosody": {"pitch", "contour", "range", "rate", "duration", "volume"}, "phoneme": {"alphabet", "ph"}, "w": {}, "token": {},
+}
+
+// longestAttribute bounds the values that a program is given, in bytes.
+const longestAttribute = 200
+
+// harmless gives a document, which plainText takes, anew: with the elements and attributes
+// that only say how something is to be spoken, and the text in the others.
+func harmless(ssml string) (string, error) {
+	d := xml.NewDecoder(strings.NewReader(ssml))
+	var b strings.Builder
+	for {
+		token, err := d.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return b.String(), nil
+		case err != nil:
+			return "", unspeakable("SSML: %v", err)
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if silent[t.Name.Local] {
+				err = d.Skip()
+			} else {
+				writeInert(&b, t)
+			}
+		case xml.EndElement:
+			if _, ok := inert[t.Name.Local]; ok {
+				b.WriteString("</" + t.Name.Local + ">")
+			}
+		case xml.CharData:
+			err = xml.EscapeText(&b, t)
+		}
+		if err != nil {
+			return "", unspeakable("SSML: %v", err)
+		}
+	}
+}
+
+func writeInert(b *strings.Builder, t xml.StartElement) {
+	attributes, ok := inert[t.Name.Local]
+	if !ok {
+		return
+	}
+	b.WriteString("<" + t.Name.Local)
+	for _, name := range attributes {
+		value := attribute(t, name)
+		if value == "" || len(value) > longestAttribute || strings.ContainsAny(value, `/\`) {
+			continue
+		}
+		if name == "lang" {
+			name = "xml:lang"
+		}
+		b.WriteString(" " + name + `="`)
+		_ = xml.EscapeText(b, []byte(value)) // to memory
+		b.WriteString(`"`)
+	}
+	b.WriteString(">")
+}

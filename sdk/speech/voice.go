@@ -25,7 +25,7 @@ type Config struct {
 type Voice struct {
 	config  Config
 	cache   *cache
-	engines []*engine
+	engines []Engine // as they are asked: through the cache, unless they are prepared
 }
 
 // New makes a voice. Close it.
@@ -41,11 +41,10 @@ func New(c Config) *Voice {
 	}
 	v := &Voice{config: c, cache: newCache(c.Cache)}
 	for _, e := range c.Engines {
-		own := &engine{name: e.Name(), Synthesizer: e}
 		if _, ready := e.(prepared); !ready {
-			own.Synthesizer = cached{newLeveled(e), v.cache}
+			e = cached{&resting{Engine: newLeveled(e), log: c.Log}, v.cache}
 		}
-		v.engines = append(v.engines, own)
+		v.engines = append(v.engines, e)
 	}
 	return v
 }
@@ -67,7 +66,7 @@ func (v *Voice) Close() {
 // Engines are the names of the voice's engines in the order in which they are tried.
 func (v *Voice) Engines() (names []string) {
 	for _, e := range v.engines {
-		names = append(names, e.name)
+		names = append(names, e.Name())
 	}
 	return names
 }
@@ -144,18 +143,14 @@ func (v *Voice) speak(ctx context.Context, r Request, w io.Writer) error {
 		_, listener := errors.AsType[*listenerError](err)
 		switch {
 		case err == nil:
-			e.works()
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case listener || out.err != nil:
 			return err
 		}
-		failures = append(failures, e.name+": "+err.Error())
-		if _, ok := errors.AsType[*TextError](err); !ok {
-			textual = false
-			e.failed(v.config.Log, err)
-		}
+		failures = append(failures, e.Name()+": "+err.Error())
+		textual = textual && isTextual(err)
 		if out.n > 0 {
 			if _, err := w.Write(silence(between)); err != nil {
 				return err
@@ -169,6 +164,11 @@ func (v *Voice) speak(ctx context.Context, r Request, w io.Writer) error {
 	return errors.New(why)
 }
 
+func isTextual(err error) bool {
+	_, ok := errors.AsType[*TextError](err)
+	return ok
+}
+
 func inLanguage(tag string) string {
 	if tag == "" {
 		return ""
@@ -177,17 +177,17 @@ func inLanguage(tag string) string {
 }
 
 // order has the engines that rest behind the others.
-func (v *Voice) order() []*engine {
+func (v *Voice) order() []Engine {
 	now := time.Now()
-	var ready, resting []*engine
+	var ready, rest []Engine
 	for _, e := range v.engines {
-		if e.rests(now) {
-			resting = append(resting, e)
+		if c, ok := e.(cached); ok && c.rests(now) {
+			rest = append(rest, e)
 		} else {
 			ready = append(ready, e)
 		}
 	}
-	return append(ready, resting...)
+	return append(ready, rest...)
 }
 
 // counted counts what was written and keeps the error of the writer.
@@ -208,31 +208,57 @@ const (
 	longRest  = 5 * time.Minute
 )
 
-// engine is an engine that rests when it failed, so that not each call waits for it.
-type engine struct {
-	name string
-	Synthesizer
+// resting is an engine that rests when it failed, so that not each call waits for it.
+type resting struct {
+	Engine
+	log hclog.Logger
 
-	mu    sync.Mutex
-	rest  time.Duration // the last one; 0 while it works
-	until time.Time
+	mu      sync.Mutex
+	rest    time.Duration // the last one; 0 while it works
+	until   time.Time
+	refused bool // a text, which was logged
 }
 
-func (e *engine) rests(now time.Time) bool {
+// Synthesize implements Synthesizer, and learns how the engine is.
+func (e *resting) Synthesize(ctx context.Context, r Request, w io.Writer) error {
+	err := e.Engine.Synthesize(ctx, r, w)
+	switch {
+	case err == nil:
+		e.works()
+	case ctx.Err() != nil: // nobody listens any more
+	case isTextual(err):
+		e.refuses(err)
+	default:
+		e.failed(err)
+	}
+	return err
+}
+
+func (e *resting) rests(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return now.Before(e.until)
 }
 
-func (e *engine) works() {
+func (e *resting) works() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.rest, e.until = 0, time.Time{}
 }
 
+// refuses logs the first text that an engine does not take: it may be that it takes none.
+func (e *resting) refuses(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.refused {
+		e.refused = true
+		e.log.Info("speech engine does not take every text; this is logged once", "engine", e.Name(), "error", err)
+	}
+}
+
 // failed has the engine rest, each time for longer. Those that failed at the same time
 // count once.
-func (e *engine) failed(log hclog.Logger, err error) {
+func (e *resting) failed(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
@@ -241,7 +267,7 @@ func (e *engine) failed(log hclog.Logger, err error) {
 	}
 	e.rest = min(max(2*e.rest, shortRest), longRest)
 	e.until = now.Add(e.rest)
-	log.Warn("speech engine failed, and is tried last for a while", "engine", e.name, "for", e.rest, "error", err)
+	e.log.Warn("speech engine failed, and is tried last for a while", "engine", e.Name(), "for", e.rest, "error", err)
 }
 
 // warmUp is what an engine says at the start, to be known.
@@ -254,9 +280,8 @@ func (v *Voice) WarmUp(ctx context.Context, texts ...Request) error {
 	var failures []error
 	for _, e := range v.engines {
 		err := e.Synthesize(ctx, Request{Text: warmUp, Language: v.config.Language, Voice: v.config.Voice}, io.Discard)
-		if _, textual := errors.AsType[*TextError](err); err != nil && !textual && ctx.Err() == nil {
-			e.failed(v.config.Log, err)
-			failures = append(failures, fmt.Errorf("%s: %w", e.name, err))
+		if err != nil && !isTextual(err) && ctx.Err() == nil {
+			failures = append(failures, fmt.Errorf("%s: %w", e.Name(), err))
 		}
 	}
 	for _, r := range texts {
