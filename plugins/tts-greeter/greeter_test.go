@@ -94,6 +94,9 @@ func wantHeard(t *testing.T, heard []byte, texts ...string) {
 
 const silent = "  - send: {event: NO_INPUT, on: new}\n"
 
+// back is what the flow sends when its part is over.
+const back = "  - send: {event: CUSTOM_EVENT, name: callback, on: new}\n"
+
 func TestGreeter(t *testing.T) {
 	menu := map[string]any{
 		"greetings": []any{
@@ -108,6 +111,10 @@ func TestGreeter(t *testing.T) {
 			"3": map[string]any{"event": "callback", "metadata": map[string]any{"queue": "night"}},
 			"9": map[string]any{"say": "Goodbye.", "end": true},
 		}},
+	}
+	keys := map[string]any{
+		"greetings": []any{map[string]any{"text": "Welcome."}}, "then": "menu",
+		"menu": map[string]any{"prompt": "For sales, press 1.", "keys": map[string]any{"#": map[string]any{"transfer": "a"}, "12#": map[string]any{"end": true}}},
 	}
 	for _, test := range []struct {
 		name     string
@@ -125,6 +132,11 @@ func TestGreeter(t *testing.T) {
 		{"a wrong choice", menu, "  - wait: greeting\n  - press: '7'\n  - wait: answer\n  - hang_up: true\n",
 			[]string{"Welcome.", "For sales, press 1.", invalid, "For sales, press 1."}},
 		{"a choice that is an event", menu, "  - wait: greeting\n  - press: '3'\n  - expect: {event: CUSTOM_EVENT}\n  - hang_up: true\n", []string{"Welcome."}},
+		{"back from an event, the menu comes again", menu, "  - wait: greeting\n  - press: '3'\n  - expect: {event: CUSTOM_EVENT}\n" + back + "  - wait: answer\n  - press: '1'\n  - expect: {event: TRANSFER_TO_AGENT}\n",
+			[]string{"Welcome.", "For sales, press 1.", "For sales, press 1.", "One moment, please."}},
+		{"back by another start of the session", menu, "  - wait: greeting\n  - press: '3'\n  - expect: {event: CUSTOM_EVENT}\n  - send: {event: SESSION_START, on: new}\n  - wait: answer\n  - press: '1'\n  - expect: {event: TRANSFER_TO_AGENT}\n",
+			[]string{"Welcome.", "For sales, press 1.", "For sales, press 1.", "One moment, please."}},
+		{"keys that would end an entry", keys, "  - wait: greeting\n  - press: '12#'\n  - expect: {event: SESSION_END}\n", []string{"Welcome."}},
 		{"a transfer at once", map[string]any{"then": "transfer"}, "  - expect: {event: TRANSFER_TO_AGENT}\n", []string{bundled}},
 		{"an end at once", map[string]any{"then": "end"}, "  - expect: {event: SESSION_END}\n", []string{bundled}},
 		{"words that the clips lack", map[string]any{"greetings": []any{map[string]any{"text": "Xylophone."}}, "unspoken": "transfer"},

@@ -10,6 +10,7 @@ import (
 	"context"
 	"strconv"
 	"time"
+	_ "time/tzdata" // for machines that have no list of time zones
 
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
@@ -52,6 +53,9 @@ func (g *greeter) answer(_ context.Context, turn plugin.Turn, reply *plugin.Repl
 	}
 	switch turn.Kind {
 	case plugin.TurnStart:
+		if turn.Custom.Turn != 0 { // back from a choice that was an event
+			return g.offer(reply)
+		}
 		return g.greet(reply)
 	case plugin.TurnDTMF:
 		if choice, ok := g.settings.Menu.Keys[turn.DTMF]; ok && g.settings.Then == "menu" {
@@ -62,9 +66,17 @@ func (g *greeter) answer(_ context.Context, turn plugin.Turn, reply *plugin.Repl
 		return g.again(reply, g.settings.Menu.Invalid)
 	case plugin.TurnNoInput:
 		return g.again(reply, "")
-	default:
-		return nil // an event of the flow needs no answer
+	default: // an event of the flow
+		return g.offer(reply)
 	}
+}
+
+// offer says the menu, if there is one.
+func (g *greeter) offer(reply *plugin.Reply) error {
+	if g.settings.Then != "menu" {
+		return nil
+	}
+	return g.say(reply, g.settings.Menu.Prompt)
 }
 
 // greet greets, and does what comes then.
@@ -85,9 +97,8 @@ func (g *greeter) greet(reply *plugin.Reply) error {
 		if err := reply.SetInput(g.settings.input()); err != nil {
 			return err
 		}
-		return g.say(reply, g.settings.Menu.Prompt)
 	}
-	return nil
+	return g.offer(reply)
 }
 
 // again asks again, as often as it is to be asked.
@@ -105,7 +116,7 @@ func (g *greeter) again(reply *plugin.Reply, why string) error {
 	if err := g.say(reply, why); err != nil {
 		return err
 	}
-	return g.say(reply, g.settings.Menu.Prompt)
+	return g.offer(reply)
 }
 
 func (g *greeter) giveUp(reply *plugin.Reply) error {
@@ -139,7 +150,7 @@ func (g *greeter) choose(c choice, reply *plugin.Reply) error {
 	case c.End:
 		return reply.End()
 	}
-	return g.say(reply, g.settings.Menu.Prompt)
+	return g.offer(reply)
 }
 
 // say has the host speak a text, if there is one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf8"
 
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
@@ -167,31 +169,82 @@ func (g *greeter) greeting() string {
 		if !candidate.fits(info, g.now().In(g.settings.zone).Hour()) {
 			continue
 		}
-		var text strings.Builder
-		if err := candidate.template.Execute(&text, fields); err != nil {
-			g.call.Log().Warn("a greeting is left out: the call lacks what its template needs", "greeting", i, "has", slices.Sorted(maps.Keys(fields)))
-			continue
+		text, why := candidate.say(fields)
+		if why == "" {
+			return text
 		}
-		return text.String()
+		g.call.Log().Warn("a greeting is left out: "+why, "greeting", i, "has", slices.Sorted(maps.Keys(fields)))
 	}
 	return bundled
 }
 
+// longestGreeting is the most that a host speaks, in bytes.
+const longestGreeting = 10_000
+
+// say fills in a greeting, or says why it cannot be said.
+func (g *greeting) say(fields map[string]any) (text, why string) {
+	ssml := isSSML(g.Text)
+	if ssml {
+		fields = escaped(fields).(map[string]any)
+	}
+	var b strings.Builder
+	err := g.template.Execute(&b, fields)
+	switch text = b.String(); {
+	case err != nil:
+		return "", "the call lacks what its template needs"
+	case strings.TrimSpace(text) == "" || !utf8.ValidString(text):
+		return "", "nothing that can be said came of its template"
+	case len(text) > longestGreeting:
+		return "", fmt.Sprintf("it has more than %d bytes", longestGreeting)
+	case isSSML(text) && !ssml:
+		return "", "a parameter of the call makes SSML of it"
+	}
+	return text, ""
+}
+
+func isSSML(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "<speak") }
+
+// escaped is a value whose texts can stand in SSML.
+func escaped(value any) any {
+	switch v := value.(type) {
+	case string:
+		var b strings.Builder
+		_ = xml.EscapeText(&b, []byte(v)) // to memory
+		return b.String()
+	case []any:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = escaped(v[i])
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for name := range v {
+			all[name] = escaped(v[name])
+		}
+		return all
+	}
+	return value
+}
+
 // fields are what templates may use: the parameters of the call by their own names and by
-// those of the setting, and Org, Agent and Language.
+// those of the setting, and Org, Agent and Language. What is empty is not there.
 func (s *settings) fields(info plugin.Info) map[string]any {
-	fields := map[string]any{"Org": info.Org, "Agent": info.Agent}
+	given := map[string]any{"Org": info.Org, "Agent": info.Agent, "Language": info.Language}
 	for name, value := range info.AdditionalInfo {
-		fields[name] = value
+		given[name] = value
 	}
-	maps.Copy(fields, info.Parameters)
-	if info.Language != "" {
-		fields["Language"] = info.Language
-	}
+	maps.Copy(given, info.Parameters)
+	maps.DeleteFunc(given, func(_ string, value any) bool {
+		text, isText := value.(string)
+		return value == nil || isText && strings.TrimSpace(text) == ""
+	})
+	fields := maps.Clone(given)
+	names := slices.Sorted(maps.Keys(given))
 	for name, from := range s.Fields {
-		for given, value := range fields {
-			if slices.ContainsFunc(from, func(f string) bool { return strings.EqualFold(f, given) }) {
-				fields[name] = value
+		for _, f := range from {
+			if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(f, n) }); i >= 0 {
+				fields[name] = given[names[i]]
 				break
 			}
 		}
@@ -199,11 +252,15 @@ func (s *settings) fields(info plugin.Info) map[string]any {
 	return fields
 }
 
-// input has the caller press as many keys as the longest entry of the menu has.
+// input has the caller press as many keys as the longest entry of the menu has. Where an
+// entry has other keys than digits, none of them ends it.
 func (s *settings) input() plugin.Input {
-	longest := 1
+	in := plugin.Input{Mode: plugin.VoiceAndDTMF, DTMFLength: 1}
 	for key := range s.Menu.Keys {
-		longest = max(longest, len(key))
+		in.DTMFLength = max(in.DTMFLength, len(key))
+		if strings.ContainsAny(key, "*#ABCD") {
+			in.Terminator = plugin.NoTerminator
+		}
 	}
-	return plugin.Input{Mode: plugin.VoiceAndDTMF, DTMFLength: longest}
+	return in
 }

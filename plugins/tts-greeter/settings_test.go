@@ -95,3 +95,52 @@ func TestFields(t *testing.T) {
 		t.Errorf("zone %v", s.zone)
 	}
 }
+
+// TestFieldOrder: the first parameter of a list that says something counts, whatever else a
+// call has.
+func TestFieldOrder(t *testing.T) {
+	s := settings{Fields: map[string][]string{"Caller": {"name", "ani"}, "City": {"caller"}}}
+	for range 50 { // maps have no order
+		for _, test := range []struct {
+			parameters map[string]any
+			want       any
+		}{
+			{map[string]any{"ani": "1", "name": "Ann", "caller": "x"}, "Ann"},
+			{map[string]any{"ani": "1", "name": " "}, "1"},
+			{map[string]any{"ani": "1", "name": nil}, "1"},
+			{map[string]any{"ani": ""}, nil},
+		} {
+			fields := s.fields(plugin.Info{Parameters: test.parameters})
+			if fields["Caller"] != test.want {
+				t.Fatalf("of %v the caller is %v, want %v", test.parameters, fields["Caller"], test.want)
+			}
+			if city, there := fields["City"]; there && city != "x" {
+				t.Fatalf("City is %v: it was taken from a field, not from a parameter", city)
+			}
+		}
+	}
+}
+
+// TestSay holds what comes of templates and of what a call brings.
+func TestSay(t *testing.T) {
+	fields := map[string]any{"Name": `A & <b>`, "Blank": " ", "Long": strings.Repeat("x", longestGreeting), "Speak": "<speak>", "Deep": map[string]any{"List": []any{"<"}, "N": 1.0}}
+	for _, test := range []struct{ text, want, bad string }{
+		{"Hello {{.Name}}.", "Hello A & <b>.", ""},
+		{"<speak>Hello {{.Name}}.</speak>", "<speak>Hello A &amp; &lt;b&gt;.</speak>", ""},
+		{"<speak>{{index .Deep.List 0}}{{.Deep.N}}</speak>", "<speak>&lt;1</speak>", ""},
+		{"Hello {{.Nobody}}.", "", "lacks"},
+		{"{{.Blank}}", "", "nothing that can be said"},
+		{"{{if .Blank}}\xff{{end}}", "", "nothing that can be said"},
+		{"a {{.Long}}", "", "bytes"},
+		{"{{.Speak}}a</speak>", "", "SSML"},
+	} {
+		g := greeting{Text: test.text}
+		if err := g.parse("g"); err != nil {
+			t.Fatal(err)
+		}
+		text, why := g.say(fields)
+		if text != test.want || (why == "") != (test.bad == "") || !strings.Contains(why, test.bad) {
+			t.Errorf("%q says %q, %q, want %q, %q", test.text, text, why, test.want, test.bad)
+		}
+	}
+}
