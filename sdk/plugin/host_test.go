@@ -24,7 +24,15 @@ import (
 // The test binary is also the plugin of the process tests.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		Serve(CallFunc(func(ctx context.Context, _ *Call) error { <-ctx.Done(); return nil }))
+		Plugin{
+			Handler: CallFunc(func(ctx context.Context, _ *Call) error { <-ctx.Done(); return nil }),
+			Configure: func(context.Context, Settings) error {
+				fmt.Fprintln(os.Stderr, "last complaint")
+				fmt.Println("last words")
+				os.Exit(3)
+				return nil
+			},
+		}.Serve()
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -1,15 +1,20 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
@@ -131,45 +136,93 @@ func TestRunByHand(t *testing.T) {
 	}
 }
 
-// A host that dies closes the plugin's standard input and does nothing else. A
-// signal ends the plugin neither before nor after.
-func TestProcessEndsWithItsHost(t *testing.T) {
+// process is a plugin that runs, as its host sees it.
+type process struct {
+	*exec.Cmd
+	network, address string
+	stdin            io.Closer
+	stdout           io.Reader
+	stderr           bytes.Buffer
+	tls              *tls.Config
+}
+
+func startProcess(t *testing.T) *process {
+	t.Helper()
 	certificate, err := wire.NewCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "serve")
-	cmd.Env = append(os.Environ(), wire.CookieKey+"="+wire.CookieValue, "PLUGIN_PROTOCOL_VERSIONS=1",
+	p := &process{Cmd: exec.Command(os.Args[0], "serve")}
+	p.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, InsecureSkipVerify: true}
+	p.Env = append(os.Environ(), wire.CookieKey+"="+wire.CookieValue, "PLUGIN_PROTOCOL_VERSIONS=1",
 		"PLUGIN_UNIX_SOCKET_DIR="+t.TempDir(), wire.ClientCertEnv+"="+wire.CertificatePEM(certificate))
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
+	if p.stdin, err = p.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
+	if p.stdout, err = p.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	p.Stderr = &p.stderr
+	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	line := make([]byte, 4096)
-	n, err := stdout.Read(line)
+	n, err := p.stdout.Read(line)
 	fields := strings.Split(string(line[:n]), "|")
 	if err != nil || len(fields) != 6 || len(fields[5]) < 300 {
 		t.Fatalf("handshake = %s, %v, want one with a certificate", line[:n], err)
 	}
+	p.network, p.address = fields[2], fields[3]
+	return p
+}
+
+// A host that dies closes the plugin's standard input and does nothing else. A
+// signal ends the plugin neither before nor after.
+func TestProcessEndsWithItsHost(t *testing.T) {
+	p := startProcess(t)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		if err := cmd.Process.Signal(signal); err != nil {
+		if err := p.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := tls.Dial(fields[2], fields[3], &tls.Config{Certificates: []tls.Certificate{certificate}, InsecureSkipVerify: true})
+		conn, err := tls.Dial(p.network, p.address, p.tls)
 		if err != nil {
 			t.Fatalf("after %v: %v", signal, err)
 		}
 		conn.Close()
 	}
-	stdin.Close()
-	if err := cmd.Wait(); err != nil {
+	p.stdin.Close()
+	if err := p.Wait(); err != nil {
 		t.Errorf("the process ended with %v", err)
+	}
+}
+
+// TestLastWords: what a bot prints just before its end is not lost.
+func TestLastWords(t *testing.T) {
+	p := startProcess(t)
+	conn, err := grpc.NewClient("passthrough:///plugin", grpc.WithTransportCredentials(credentials.NewTLS(p.tls)),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, p.network, p.address)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := pluginv1.NewPluginClient(conn)
+	if _, err := client.Describe(t.Context(), &pluginv1.DescribeRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Configure(t.Context(), &pluginv1.ConfigureRequest{}); err == nil {
+		t.Error("the process did not end")
+	}
+	words, err := io.ReadAll(p.stdout)
+	if err != nil {
+		t.Error(err)
+	}
+	exit, ok := errors.AsType[*exec.ExitError](p.Wait())
+	if !ok || exit.ExitCode() != 3 {
+		t.Errorf("the process ended with %v", exit)
+	}
+	if got := string(words) + p.stderr.String(); !strings.Contains(got, "last words\n") || !strings.Contains(got, "last complaint\n") {
+		t.Errorf("the host heard %q", got)
 	}
 }

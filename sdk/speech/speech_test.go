@@ -188,6 +188,16 @@ func FuzzRequest(f *testing.F) {
 				t.Errorf("split into %q, want %q", all.String(), plain)
 			}
 			loadBank().find(plain)
+			if r.SSML == "" {
+				continue
+			}
+			tame, err := harmless(r.SSML)
+			if err != nil {
+				t.Fatalf("%q was taken and cannot be made harmless: %v", text, err)
+			}
+			if again, err := plainText(tame); err != nil || letters(again) != letters(plain) {
+				t.Errorf("%q is harmless as %q, which says %q, %v, want %q", text, tame, again, err, plain)
+			}
 		}
 	})
 }

@@ -135,7 +135,7 @@ func attribute(e xml.StartElement, name string) string {
 // no address of a file or of a server, which it might read.
 var inert = map[string][]string{
 	"speak": {"lang"}, "p": {"lang"}, "s": {"lang"}, "lang": {"lang"}, "voice": {"lang", "gender", "age", "variant", "name"},
-	"break": {"time", "strength"}, "say-as": {"interpret-as", "format", "detail"}, "sub": {"alias"}, "emphasis": {"level"},
+	"break": {"time", "strength"}, "say-as": {"interpret-as", "format", "detail"}, "emphasis": {"level"},
 	"prosody": {"pitch", "contour", "range", "rate", "duration", "volume"}, "phoneme": {"alphabet", "ph"}, "w": {}, "token": {},
 }
 
@@ -157,9 +157,14 @@ func harmless(ssml string) (string, error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if silent[t.Name.Local] {
+			alias := attribute(t, "alias")
+			switch sub := t.Name.Local == "sub" && alias != ""; {
+			case sub:
+				_ = xml.EscapeText(&b, []byte(alias)) // to memory
 				err = d.Skip()
-			} else {
+			case silent[t.Name.Local]:
+				err = d.Skip()
+			default:
 				writeInert(&b, t)
 			}
 		case xml.EndElement:
@@ -167,7 +172,7 @@ func harmless(ssml string) (string, error) {
 				b.WriteString("</" + t.Name.Local + ">")
 			}
 		case xml.CharData:
-			err = xml.EscapeText(&b, t)
+			_ = xml.EscapeText(&b, t)
 		}
 		if err != nil {
 			return "", unspeakable("SSML: %v", err)
