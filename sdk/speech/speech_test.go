@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 )
 
@@ -439,6 +440,25 @@ func TestTextErrorsDoNotRest(t *testing.T) {
 	err := v.Synthesize(t.Context(), Request{Text: "Zxcvb.", Language: "en-US"}, io.Discard)
 	if _, ok := errors.AsType[*TextError](err); !ok || !strings.Contains(err.Error(), "in en-US") || !strings.Contains(err.Error(), "clips lack 1") || strings.Contains(err.Error(), "Zxcvb") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestRefusalIsLogged: an engine that takes no text at all is found in the log, which is
+// not filled with it, and has none of the text.
+func TestRefusalIsLogged(t *testing.T) {
+	var log strings.Builder
+	picky := &fake{name: "picky", speak: func(context.Context, Request, io.Writer) error { return unspeakable("unknown model") }}
+	recordings, err := Recorded(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := New(Config{Engines: []Engine{recordings, picky, Clips()}, Log: hclog.New(&hclog.LoggerOptions{Output: &log})})
+	for range 3 {
+		said(t, v, Request{Text: "Hello."})
+	}
+	v.Close()
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `engine=picky error="unknown model"`) || strings.Contains(got, "Hello") {
+		t.Errorf("log:\n%s", got)
 	}
 }
 

@@ -42,12 +42,16 @@ func New(c Config) *Voice {
 	v := &Voice{config: c, cache: newCache(c.Cache)}
 	for _, e := range c.Engines {
 		if _, ready := e.(prepared); !ready {
-			e = cached{&resting{Engine: newLeveled(e), log: c.Log}, v.cache}
+			_, recordings := e.(holder) // lack most texts
+			e = cached{&resting{Engine: newLeveled(e), log: c.Log, refused: recordings}, v.cache}
 		}
 		v.engines = append(v.engines, e)
 	}
 	return v
 }
+
+// holder is an engine that has some texts.
+type holder interface{ has(r Request) bool }
 
 // prepared marks engines whose sound is as it is to be, and costs nothing.
 type prepared interface{ prepared() }
@@ -114,7 +118,7 @@ func (v *Voice) Synthesize(ctx context.Context, r Request, w io.Writer) error {
 // recorded says that there is a recording of the whole of a text.
 func (v *Voice) recorded(r Request) bool {
 	for _, e := range v.config.Engines {
-		if has, ok := e.(interface{ has(Request) bool }); ok && has.has(r) {
+		if h, ok := e.(holder); ok && h.has(r) {
 			return true
 		}
 	}
@@ -216,7 +220,7 @@ type resting struct {
 	mu      sync.Mutex
 	rest    time.Duration // the last one; 0 while it works
 	until   time.Time
-	refused bool // a text, which was logged
+	refused bool // a text, which was logged, or need not be
 }
 
 // Synthesize implements Synthesizer, and learns how the engine is.
