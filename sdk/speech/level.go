@@ -22,7 +22,7 @@ const (
 	frameTime = 20 * time.Millisecond
 
 	frame    = Rate / 50 // samples
-	hush     = 150       // frames of silence with which speech may begin
+	hush     = 150       // frames of silence with which the speech of plain text may begin
 	lead     = 1         // frames of silence left before speech, and behind it
 	trail    = 3
 	ramp     = Rate / 200 // samples over which speech begins and ends
@@ -35,11 +35,15 @@ const (
 // What one voice of it is like is learned from what it says.
 type leveled struct {
 	Engine
-	mu     sync.Mutex
-	voices map[Request]*loudness // by language and voice
+	recordings bool // which are as long as they are
+	mu         sync.Mutex
+	voices     map[Request]*loudness // by language and voice
 }
 
-func newLeveled(e Engine) *leveled { return &leveled{Engine: e, voices: map[Request]*loudness{}} }
+func newLeveled(e Engine) *leveled {
+	_, recordings := e.(holder)
+	return &leveled{Engine: e, recordings: recordings, voices: map[Request]*loudness{}}
+}
 
 // loudness is the active speech of one voice so far.
 type loudness struct {
@@ -50,7 +54,13 @@ type loudness struct {
 // Synthesize implements Synthesizer.
 func (l *leveled) Synthesize(ctx context.Context, r Request, w io.Writer) error {
 	voice := Request{Language: r.Language, Voice: r.Voice}
-	f := &finisher{to: w, most: int(most(r) / frameTime)}
+	f := &finisher{to: w, most: int(most(r) / frameTime), hush: hush}
+	if r.SSML != "" { // it may ask for a pause
+		f.hush = f.most
+	}
+	if l.recordings {
+		f.most, f.hush = math.MaxInt, math.MaxInt
+	}
 	l.mu.Lock()
 	if known := l.voices[voice]; known != nil {
 		f.gain = known.gain()
@@ -127,6 +137,7 @@ func active(powers []float64) (sum float64, n int) {
 type finisher struct {
 	to     io.Writer
 	most   int     // frames that it may have
+	hush   int     // frames of silence with which it may begin
 	gain   float64 // 0: not known yet
 	rest   []byte  // less than a frame
 	begun  bool
@@ -188,8 +199,8 @@ func (f *finisher) hear(b []byte) error {
 	switch n := len(f.powers); {
 	case n >= f.most:
 		return fmt.Errorf("it went on for more than %v, which is too long for the text", time.Duration(f.most)*frameTime)
-	case n >= hush && !f.begun:
-		return fmt.Errorf("it began with more than %v of silence", hush*frameTime)
+	case n >= f.hush && !f.begun:
+		return fmt.Errorf("it began with more than %v of silence", time.Duration(f.hush)*frameTime)
 	}
 	x := make([]int16, frame)
 	sum := 0.0

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +20,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
+
+	"github.com/byova-host/byova-host/internal/audio"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -440,6 +444,37 @@ func TestTextErrorsDoNotRest(t *testing.T) {
 	err := v.Synthesize(t.Context(), Request{Text: "Zxcvb.", Language: "en-US"}, io.Discard)
 	if _, ok := errors.AsType[*TextError](err); !ok || !strings.Contains(err.Error(), "in en-US") || !strings.Contains(err.Error(), "clips lack 1") || strings.Contains(err.Error(), "Zxcvb") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestLongPauses: a recording is as long and as silent as it is, and SSML may begin with a
+// pause.
+func TestLongPauses(t *testing.T) {
+	dir := t.TempDir()
+	late := append(silence(5*time.Second), tone(20_000, 0.5)...)
+	for name, sound := range map[string][]byte{"hi": late, "mute": silence(time.Second)} {
+		file := audio.AppendWAV(nil, audio.WAV{Format: format, Data: sound})
+		if err := os.WriteFile(filepath.Join(dir, name+".wav"), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recordings, err := Recorded(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &fake{name: "slow", speak: func(_ context.Context, _ Request, w io.Writer) error {
+		_, err := w.Write(late[:len(late)/4])
+		return err
+	}}
+	v := newVoice(t, recordings, slow)
+	if n := len(said(t, v, Request{SSML: "<speak><break time='5s'/>hello</speak>"})); n == 0 || slow.asked.Load() != 1 {
+		t.Errorf("SSML with a pause: %d bytes, of the other engine %d times", n, slow.asked.Load())
+	}
+	if err := v.Synthesize(t.Context(), Request{Text: "Mute."}, io.Discard); err == nil {
+		t.Error("a mute recording and one that is too late were spoken")
+	}
+	if n := len(said(t, v, Request{Text: "Hi."})); n < 20*Rate*pcmBytes || slow.asked.Load() != 2 {
+		t.Errorf("a recording of 20 s has %d bytes; the other engine was asked %d times", n, slow.asked.Load())
 	}
 }
 

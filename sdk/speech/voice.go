@@ -42,8 +42,8 @@ func New(c Config) *Voice {
 	v := &Voice{config: c, cache: newCache(c.Cache)}
 	for _, e := range c.Engines {
 		if _, ready := e.(prepared); !ready {
-			_, recordings := e.(holder) // lack most texts
-			e = cached{&resting{Engine: newLeveled(e), log: c.Log, refused: recordings}, v.cache}
+			own := newLeveled(e)
+			e = cached{&resting{Engine: own, recordings: own.recordings, log: c.Log}, v.cache}
 		}
 		v.engines = append(v.engines, e)
 	}
@@ -215,12 +215,13 @@ const (
 // resting is an engine that rests when it failed, so that not each call waits for it.
 type resting struct {
 	Engine
-	log hclog.Logger
+	recordings bool // of which one may be broken, and which lack most texts
+	log        hclog.Logger
 
 	mu      sync.Mutex
 	rest    time.Duration // the last one; 0 while it works
 	until   time.Time
-	refused bool // a text, which was logged, or need not be
+	refused bool // a text, which was logged
 }
 
 // Synthesize implements Synthesizer, and learns how the engine is.
@@ -230,6 +231,9 @@ func (e *resting) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 	case err == nil:
 		e.works()
 	case ctx.Err() != nil: // nobody listens any more
+	case e.recordings && isTextual(err):
+	case e.recordings:
+		return &TextError{err.Error()}
 	case isTextual(err):
 		e.refuses(err)
 	default:
