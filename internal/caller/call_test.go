@@ -212,6 +212,17 @@ func TestBrokenRules(t *testing.T) {
 	}
 }
 
+// TestPromptUntilSpeechIsFound: a prompt that plays goes on until the server has found that
+// the caller speaks, and is not taken for the answer.
+func TestPromptUntilSpeechIsFound(t *testing.T) {
+	plays := &server{tweak: on("start", func(m *out) []*out { return []*out{chunkOf(hello[:800], true), m} })}
+	inBubble(t, plays, Options{Steps: spoken}, func(t *testing.T, r *Result) {
+		if !r.OK() || !slices.Contains(r.Verdict.rules(Kept), "R17") {
+			t.Errorf("verdict %+v", r.Verdict)
+		}
+	})
+}
+
 // TestWarnings holds what is told but not held against the server.
 func TestWarnings(t *testing.T) {
 	tests := []struct {

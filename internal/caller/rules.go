@@ -260,14 +260,16 @@ func checkEndFirst(w *wire, f *report) {
 			continue
 		}
 		f.kept(r.n, ends[0])
+		found := len(r.events(eventStartOfInput)) == 0 // what plays until it is found that the caller speaks is no answer
 		for i, g := range r.responses {
+			found = found || g.has(eventStartOfInput)
 			if g.has(eventEndOfInput) {
 				if len(g.Prompts) > 0 {
 					f.warn(r.n, g.at, "END_OF_INPUT shares a message with prompts")
 				}
 				break
 			}
-			if len(g.Prompts) > 0 && r.spans[0].from <= g.at {
+			if found && len(g.Prompts) > 0 && r.spans[0].from <= g.at {
 				f.broken(r.n, g.at, "want END_OF_INPUT before the prompts, message %d has prompts and it came %v later", i+1, ends[0]-g.at)
 				break
 			}
