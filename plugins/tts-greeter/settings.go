@@ -178,9 +178,6 @@ func (g *greeter) greeting() string {
 	return bundled
 }
 
-// longestGreeting is the most that a host speaks, in bytes.
-const longestGreeting = 10_000
-
 // say fills in a greeting, or says why it cannot be said.
 func (g *greeting) say(fields map[string]any) (text, why string) {
 	ssml := isSSML(g.Text)
@@ -194,8 +191,8 @@ func (g *greeting) say(fields map[string]any) (text, why string) {
 		return "", "the call lacks what its template needs"
 	case strings.TrimSpace(text) == "" || !utf8.ValidString(text):
 		return "", "nothing that can be said came of its template"
-	case len(text) > longestGreeting:
-		return "", fmt.Sprintf("it has more than %d bytes", longestGreeting)
+	case len(text) > plugin.MaxText:
+		return "", fmt.Sprintf("it has more than %d bytes", plugin.MaxText)
 	case isSSML(text) && !ssml:
 		return "", "a parameter of the call makes SSML of it"
 	}
@@ -230,11 +227,12 @@ func escaped(value any) any {
 // fields are what templates may use: the parameters of the call by their own names and by
 // those of the setting, and Org, Agent and Language. What is empty is not there.
 func (s *settings) fields(info plugin.Info) map[string]any {
-	given := map[string]any{"Org": info.Org, "Agent": info.Agent, "Language": info.Language}
+	given := map[string]any{}
 	for name, value := range info.AdditionalInfo {
 		given[name] = value
 	}
 	maps.Copy(given, info.Parameters)
+	maps.Copy(given, map[string]any{"Org": info.Org, "Agent": info.Agent, "Language": info.Language})
 	maps.DeleteFunc(given, func(_ string, value any) bool {
 		text, isText := value.(string)
 		return value == nil || isText && strings.TrimSpace(text) == ""

@@ -82,7 +82,7 @@ func TestFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := s.fields(plugin.Info{Org: "o", Agent: "a", AdditionalInfo: map[string]string{"DNIS": "+49 30 1"},
-		Parameters: map[string]any{"ANI": "+49 40 2", "Customer_City": "Bonn", "n": 3.0}})
+		Parameters: map[string]any{"ANI": "+49 40 2", "Customer_City": "Bonn", "n": 3.0, "Org": "another"}})
 	for name, want := range map[string]any{"Caller": "+49 40 2", "EntryPoint": "+49 30 1", "City": "Bonn", "Org": "o", "Agent": "a", "n": 3.0} {
 		if fields[name] != want {
 			t.Errorf("%s is %v, want %v", name, fields[name], want)
@@ -123,7 +123,7 @@ func TestFieldOrder(t *testing.T) {
 
 // TestSay holds what comes of templates and of what a call brings.
 func TestSay(t *testing.T) {
-	fields := map[string]any{"Name": `A & <b>`, "Blank": " ", "Long": strings.Repeat("x", longestGreeting), "Speak": "<speak>", "Deep": map[string]any{"List": []any{"<"}, "N": 1.0}}
+	fields := map[string]any{"Name": `A & <b>`, "Blank": " ", "Long": strings.Repeat("x", plugin.MaxText), "Speak": "<speak>", "Deep": map[string]any{"List": []any{"<"}, "N": 1.0}}
 	for _, test := range []struct{ text, want, bad string }{
 		{"Hello {{.Name}}.", "Hello A & <b>.", ""},
 		{"<speak>Hello {{.Name}}.</speak>", "<speak>Hello A &amp; &lt;b&gt;.</speak>", ""},

@@ -231,8 +231,7 @@ func (e *resting) Synthesize(ctx context.Context, r Request, w io.Writer) error 
 	case err == nil:
 		e.works()
 	case ctx.Err() != nil: // nobody listens any more
-	case e.recordings && isTextual(err):
-	case e.recordings:
+	case e.recordings: // the others may be right
 		return &TextError{err.Error()}
 	case isTextual(err):
 		e.refuses(err)
