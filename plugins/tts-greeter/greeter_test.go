@@ -78,9 +78,18 @@ func spoken(t *testing.T, text string) []byte {
 	return muLaw
 }
 
-// wantHeard holds that a caller heard texts, in this order, each so many times in all.
+// wantHeard holds that a caller heard texts, in this order, and none of them more often.
 func wantHeard(t *testing.T, heard []byte, texts ...string) {
 	t.Helper()
+	times := map[string]int{}
+	for _, text := range texts {
+		times[text]++
+	}
+	for text, n := range times {
+		if got := bytes.Count(heard, spoken(t, text)); got > n {
+			t.Errorf("%q was heard %d times, want %d", text, got, n)
+		}
+	}
 	for _, text := range texts {
 		said := spoken(t, text)
 		i := bytes.Index(heard, said)
