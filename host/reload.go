@@ -65,6 +65,7 @@ func (h *host) reload(ctx context.Context) {
 
 func (h *host) sessions(c config.Config) session.Config {
 	sessions := c.Sessions()
+	giveTime(&sessions, c.Plugins)
 	sessions.Observer = h.metrics
 	if h.voice != nil {
 		sessions.Voice = voice{h.voice}
@@ -79,12 +80,15 @@ func (h *host) programs(plugins []config.Plugin) []supervisor.Plugin {
 	all := make([]supervisor.Plugin, len(plugins))
 	for i, p := range plugins {
 		all[i] = supervisor.Plugin{
-			Name: p.Name, Path: p.Path, SHA256: p.SHA256, Settings: p.Settings, LogLevel: p.Log,
+			Name: p.Name, Path: p.Path, Dial: dialer(p), SHA256: p.SHA256, Settings: p.Settings, LogLevel: p.Log,
 			Orgs: p.Orgs, Sessions: p.Sessions,
 			DrainTimeout: orNone(p.DrainTimeout), CutAfter: p.CutAfter, CrashWait: orNone(p.CrashWait), Standby: p.Standby,
 			Breaker: supervisor.Breaker(p.Breaker), CanaryLimit: orNone(p.CanaryLimit),
 		}
 		all[i].Limits.Memory, all[i].Limits.OpenFiles = p.Memory, p.OpenFiles
+		if all[i].Dial != nil {
+			all[i].CrashWait = attachedPatience
+		}
 		if p.Swap == config.Move {
 			all[i].Swap = supervisor.Move
 		}

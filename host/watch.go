@@ -111,6 +111,9 @@ func (w *watcher) replace(plugins []config.Plugin) {
 	before := w.programs
 	w.programs = map[string]*program{}
 	for _, c := range plugins {
+		if _, attached := socketOf(c); attached {
+			continue
+		}
 		p := before[c.Name]
 		if p == nil || p.path != c.Path {
 			p = &program{name: c.Name, path: c.Path, due: time.Now()}

@@ -22,7 +22,7 @@ import (
 type serveCmd struct {
 	Config       fileName `placeholder:"FILE" help:"The configuration file (none). Flags count before it."`
 	Listen       string   `placeholder:"ADDR" help:"Where Webex calls, as host:port; port 0 takes a free one (${listen})."`
-	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
+	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file, or unix:///path of one that runs in a debugger. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
 	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). With --verify-tokens=false everybody who reaches the port can call."`
 	Watch        bool     `help:"Swap a plugin when its binary changes on disk, and move its calls at once. For development."`
@@ -91,7 +91,7 @@ func (c *serveCmd) override(settings *config.Config) {
 		settings.VerifyTokens = *c.VerifyTokens
 	}
 	for _, path := range c.Plugin {
-		name := strings.TrimSuffix(filepath.Base(path), ".exe")
+		name := pluginName(path)
 		i := slices.IndexFunc(settings.Plugins, func(p config.Plugin) bool { return p.Name == name })
 		if i < 0 {
 			settings.Plugins = append(settings.Plugins, config.DefaultPlugin(name, path))
@@ -104,6 +104,16 @@ func (c *serveCmd) override(settings *config.Config) {
 			settings.Plugins[i].Log = level
 		}
 	}
+}
+
+// pluginName is what a plugin is called of which only the program is known, or the
+// socket where it answers.
+func pluginName(path string) string {
+	name := filepath.Base(path)
+	for _, ending := range []string{".exe", ".sock"} {
+		name = strings.TrimSuffix(name, ending)
+	}
+	return name
 }
 
 // brokenConfig has all problems of a configuration, one a line.

@@ -136,7 +136,7 @@ func (g *generation) mayStart(ctx context.Context) bool {
 func (g *generation) launch(ctx context.Context, limit time.Duration) (*pluginwire.Process, error) {
 	config := g.of.host.config
 	return pluginwire.Launch(ctx, pluginwire.Config{
-		Name: g.spec.Name, Path: g.file.Path, Origin: g.spec.Path, Generation: g.number,
+		Name: g.spec.Name, Path: g.file.Path, Origin: g.spec.Path, Dial: g.spec.Dial, Generation: g.number,
 		Settings: g.spec.Settings, Limits: g.spec.Limits, HostVersion: config.HostVersion, Dir: config.Dir,
 		Log: config.Log.Named(g.spec.Name), LogLevel: g.spec.LogLevel, StartTimeout: limit,
 	})
@@ -355,6 +355,9 @@ func (g *generation) over() {
 
 // discard removes the copy of the program.
 func (g *generation) discard() {
+	if g.spec.Dial != nil {
+		return
+	}
 	if err := g.file.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		g.log.Warn("the copy of a plugin stays behind", "error", err)
 	}

@@ -60,6 +60,9 @@ func (l *lockFile) write(plugins map[string]lockedPlugin) error {
 	}
 	same := true
 	for name, p := range plugins {
+		if p.SHA256 == "" { // attached: whatever answers there
+			continue
+		}
 		same = same && all.Plugins[name] == p
 		all.Plugins[name] = p
 	}

@@ -1,6 +1,9 @@
 package supervisor
 
 import (
+	"context"
+	"math"
+	"net"
 	"slices"
 	"time"
 
@@ -29,8 +32,12 @@ func (p Policy) String() string {
 // Plugin says which program to run, as what, and how it is looked after. Where a
 // zero stands for a default, a negative value stands for zero.
 type Plugin struct {
-	Name         string // in logs and commands; unique
-	Path         string
+	Name string // in logs and commands; unique
+	Path string
+	// Dial, if set, connects to a process that somebody else started and looks after,
+	// in a debugger for instance. Path only names it then. Everything else holds, but
+	// the host starts no process and ends none, and does not give up connecting.
+	Dial         func(context.Context) (net.Conn, error)
 	SHA256       string            // in hex; any other program is refused. Empty: whatever is there
 	Settings     map[string]any    // its section of the configuration
 	LogLevel     hclog.Level       // of its own log; zero means info
@@ -53,6 +60,10 @@ func (p Plugin) withDefaults() Plugin {
 	p.CanaryLimit = either(p.CanaryLimit, 5)
 	p.Breaker.Starts = either(p.Breaker.Starts, 5)
 	p.Breaker.Deaths = either(p.Breaker.Deaths, 30)
+	if p.Dial != nil {
+		p.Breaker = Breaker{math.MaxInt, math.MaxInt}
+		p.SHA256, p.Standby = "", false
+	}
 	return p
 }
 

@@ -40,15 +40,17 @@ type Swapped struct {
 // policy's matter. On an error everything is as it was.
 func (s *Supervisor) Swap(ctx context.Context, name string, o SwapOptions) (Swapped, error) {
 	return s.act(ctx, name, "a swap", func(ctx context.Context, p *plugin) (*generation, error) {
-		path, err := filepath.Abs(o.Path)
-		if err != nil {
-			return nil, fmt.Errorf("swap plugin %q: %w", name, err)
-		}
 		p.mu.Lock()
 		spec := p.spec
 		p.mu.Unlock()
-		spec.Path = path
-		return p.replace(ctx, spec, program{path, spec.SHA256}, o)
+		if spec.Dial == nil || spec.Path != o.Path {
+			path, err := filepath.Abs(o.Path)
+			if err != nil {
+				return nil, fmt.Errorf("swap plugin %q: %w", name, err)
+			}
+			spec.Path, spec.Dial = path, nil
+		}
+		return p.replace(ctx, spec, program{spec.Path, spec.SHA256}, o)
 	})
 }
 
@@ -225,9 +227,11 @@ type trying struct {
 // candidate then.
 func (p *plugin) try(ctx context.Context, spec Plugin, from program, must trying) (_ *generation, err error) {
 	began := time.Now()
-	file, err := checked.Copy(p.host.config.BinDir, from.path, from.pin)
-	if err != nil {
-		return nil, fmt.Errorf("start plugin %q: %w", p.name, err)
+	var file checked.File
+	if spec.Dial == nil {
+		if file, err = checked.Copy(p.host.config.BinDir, from.path, from.pin); err != nil {
+			return nil, fmt.Errorf("start plugin %q: %w", p.name, err)
+		}
 	}
 	g := p.newGeneration(spec, file)
 	defer func() {
@@ -235,7 +239,7 @@ func (p *plugin) try(ctx context.Context, spec Plugin, from program, must trying
 			g.abandon()
 		}
 	}()
-	if must.locked && spec.SHA256 == "" {
+	if must.locked && spec.SHA256 == "" && spec.Dial == nil {
 		if err := p.host.lock.check(p.name, g.locked()); err != nil {
 			return nil, fmt.Errorf("start plugin %q: %w", p.name, err)
 		}

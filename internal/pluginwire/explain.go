@@ -41,6 +41,9 @@ func (s *start) explain(caller, limited context.Context, err error) error {
 	if caller.Err() != nil {
 		return fmt.Errorf("given up while waiting for %s: %w", s.step, context.Cause(caller))
 	}
+	if s.child == nil {
+		return s.attachedTo(limited, err)
+	}
 	passed, first, problem := s.child.filter.found()
 	verdict := s.condemned()
 	switch {

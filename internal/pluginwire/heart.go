@@ -81,7 +81,7 @@ func (p *Process) keepBeating() {
 	for {
 		select {
 		case <-ticker.C:
-			if p.heart.beat(p.first.control) {
+			if p.heart.beat(p.first.control) && p.child != nil {
 				p.condemn(errHung)
 			}
 		case <-p.judged:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,9 @@ const (
 type Config struct {
 	Name string // in errors and logs
 	Path string // the executable
+	// Dial, if set, connects to a plugin that runs already, which serves without
+	// TLS. Then nothing is started, limited, timed or ended, and Path only names it.
+	Dial func(context.Context) (net.Conn, error)
 	// Origin is the file that the operator named, of which Path is a copy. Errors
 	// and logs name it, and the plugin finds it in the variable BYOVA_PLUGIN_PATH.
 	// Empty means Path.
@@ -86,9 +90,6 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("its settings: %w", err)
 	}
-	if err := checkPaths(config); err != nil {
-		return nil, err
-	}
 	p, err := newProcess(config)
 	if err != nil {
 		return nil, err
@@ -96,9 +97,9 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 	limited, cancel := context.WithTimeout(ctx, config.StartTimeout)
 	defer cancel()
 	// Whatever the start is waiting for ends with the process.
-	disarm := context.AfterFunc(limited, p.child.kill)
+	disarm := context.AfterFunc(limited, p.program.kill)
 	s := &start{Process: p, step: "its handshake"}
-	if config.Limits.Memory > 0 {
+	if config.Limits.Memory > 0 && p.child != nil {
 		p.streams.Go(p.keepWithin)
 	}
 	err = s.run(limited, settings)
@@ -140,6 +141,32 @@ func checkPaths(config Config) error {
 
 // newProcess makes all parts of a process and starts none of them.
 func newProcess(config Config) (*Process, error) {
+	log := config.Log.With("plugin", config.Name)
+	if config.Generation != 0 {
+		log = log.With("generation", config.Generation)
+	}
+	if config.Dial != nil {
+		return newAttached(config, log)
+	}
+	if err := checkPaths(config); err != nil {
+		return nil, err
+	}
+	return newChildProcess(config, log)
+}
+
+// newParts makes what every process has.
+func newParts(config Config, log hclog.Logger) *Process {
+	p := &Process{
+		config: config, log: log, output: newOutput(log, config.LogLevel), conns: &connections{},
+		stopping: make(chan struct{}), broken: make(chan struct{}),
+		judged: make(chan struct{}), done: make(chan struct{}),
+	}
+	p.heart.alive = make(chan struct{})
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+func newChildProcess(config Config, log hclog.Logger) (*Process, error) {
 	path, err := filepath.Abs(config.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find its directory: %w", err)
@@ -152,19 +179,10 @@ func newProcess(config Config) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the host's certificate: %w", err)
 	}
-	log := config.Log.With("plugin", config.Name)
-	if config.Generation != 0 {
-		log = log.With("generation", config.Generation)
-	}
-	p := &Process{
-		config: config, log: log, output: newOutput(log, config.LogLevel), conns: &connections{},
-		stopping: make(chan struct{}), broken: make(chan struct{}),
-		judged: make(chan struct{}), done: make(chan struct{}),
-	}
-	p.heart.alive = make(chan struct{})
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p := newParts(config, log)
 	cmd := &exec.Cmd{Path: path, Args: append([]string{origin}, config.Args...)}
 	p.child = newChild(cmd, config.Limits, p.output)
+	p.program = p.child
 	p.output.flooded = func(why error) { p.condemn(why) }
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
@@ -202,10 +220,8 @@ func newProcess(config Config) (*Process, error) {
 // discard ends a process whose start went wrong.
 func (p *Process) discard() {
 	p.stopOnce.Do(func() { close(p.stopping) })
-	p.child.kill()
-	if p.Pid() != 0 {
-		<-p.child.closed
-	}
+	p.program.kill()
+	p.program.clear()
 	p.mu.Lock()
 	p.err = ErrStopped
 	p.mu.Unlock()
@@ -223,18 +239,10 @@ type start struct {
 }
 
 // run takes the plugin through all checks.
-func (s *start) run(ctx context.Context, settings *structpb.Struct) error {
-	protocol, err := s.client.Client()
-	if err != nil {
+func (s *start) run(ctx context.Context, settings *structpb.Struct) (err error) {
+	if s.rpc, err = s.connect(); err != nil {
 		return err
 	}
-	// A Go program raises its limit when it begins, and root may.
-	s.config.Limits.apply(s.Pid(), s.log)
-	raw, err := protocol.Dispense(wire.SetName)
-	if err != nil {
-		return err
-	}
-	s.rpc = raw.(pluginv1.PluginClient) // made by wire.Plugins
 	s.step = "Describe"
 	s.description, err = s.rpc.Describe(ctx, &pluginv1.DescribeRequest{
 		HostVersion: s.config.HostVersion, MaxEvent: wire.MaxAudio, MaxBatch: wire.MaxMessage,

@@ -34,13 +34,15 @@ var ErrStopped = errors.New("plugin was stopped")
 // Process is a running plugin that has passed its start checks. All methods may
 // be called concurrently.
 type Process struct {
-	config Config
-	log    hclog.Logger
-	child  *child
-	output *output
-	client *goplugin.Client
-	conns  *connections
-	rpc    pluginv1.PluginClient
+	config   Config
+	log      hclog.Logger
+	program  program
+	child    *child // nil: the program is a stranger
+	output   *output
+	client   *goplugin.Client // of a child
+	conns    *connections
+	attached *grpc.ClientConn // to a stranger
+	rpc      pluginv1.PluginClient
 
 	description *pluginv1.DescribeResponse
 	agents      []*pluginv1.Agent
@@ -99,7 +101,7 @@ func (p *Process) ListAgents(ctx context.Context, org string) ([]*pluginv1.Agent
 }
 
 // Pid is the number of the process.
-func (p *Process) Pid() int { return p.child.number() }
+func (p *Process) Pid() int { return p.program.number() }
 
 // Done is closed when the process, its children, its sockets and all goroutines
 // for it are gone and every sink has been told.
@@ -167,7 +169,7 @@ func (p *Process) openAlone(number uint64, sink Sink, most int) (*Call, error) {
 
 // Hangs tells that the process takes no calls because it does not answer. It soon does
 // again, or is lost.
-func (p *Process) Hangs() bool { return p.heart.late() > 0 && p.Err() == nil }
+func (p *Process) Hangs() bool { return p.child != nil && p.heart.late() > 0 && p.Err() == nil }
 
 // hold keeps those who wait for all streams waiting for one that is being opened.
 // False means that the process is gone.
@@ -221,7 +223,7 @@ func (p *Process) condemn(why error) {
 	}
 	p.mu.Unlock()
 	p.lose(why)
-	p.child.kill()
+	p.program.kill()
 }
 
 func (p *Process) condemned() error {
@@ -244,7 +246,7 @@ func (p *Process) Stop(ctx context.Context) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	p.child.kill()
+	p.program.kill()
 	<-p.done
 }
 
@@ -254,15 +256,15 @@ func (p *Process) watch() {
 	defer close(p.done)
 	var cleaned sync.WaitGroup
 	select {
-	case <-p.child.exited:
+	case <-p.program.gone():
 	case <-p.broken:
 	case <-p.stopping:
 		p.endStreams()
-		p.child.closeStdin()
-		if !p.child.exitedWithin(eofGrace) {
+		p.program.closeStdin()
+		if p.child != nil && !p.program.exitedWithin(eofGrace) {
 			// Blocks until the plugin ends, which Stop sees to.
 			cleaned.Go(p.client.Kill)
-			<-p.child.exited
+			<-p.program.gone()
 		}
 	}
 	p.judge()
@@ -294,7 +296,7 @@ func (p *Process) endStreams() {
 	for _, s := range open {
 		select {
 		case <-s.over:
-		case <-p.child.exited:
+		case <-p.program.gone():
 			return
 		case <-limit.C:
 			return
@@ -304,10 +306,10 @@ func (p *Process) endStreams() {
 
 // judge ends the process if it still lives and settles what it ended of.
 func (p *Process) judge() {
-	exited := p.child.exitedWithin(p.patience())
-	p.child.kill()
-	<-p.child.exited
-	how := p.child.exit(reasonGrace)
+	exited := p.program.exitedWithin(p.patience())
+	p.program.kill()
+	<-p.program.gone()
+	how := p.program.exit(reasonGrace)
 	stopped := p.isStopped()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -316,6 +318,8 @@ func (p *Process) judge() {
 		p.err = ErrStopped
 	case p.verdict != nil:
 		p.err = fmt.Errorf("plugin %q was killed: %w", p.config.Name, p.verdict)
+	case p.child == nil:
+		p.err = fmt.Errorf("plugin %q: %w: %w", p.config.Name, errLeft, p.loss)
 	case exited:
 		p.err = fmt.Errorf("plugin %q ended: %s", p.config.Name, how)
 	default:
@@ -345,9 +349,13 @@ func (p *Process) isStopped() bool {
 
 // cleanUp releases what go-plugin and gRPC hold for a process that is gone.
 func (p *Process) cleanUp() {
+	if p.attached != nil {
+		p.attached.Close() // an error says that it is closed already
+		return
+	}
 	p.client.Kill()
 	p.conns.close()
-	p.child.closeStdin()
+	p.program.closeStdin()
 }
 
 // connections remembers every gRPC connection that go-plugin makes. It leaves one

@@ -165,6 +165,15 @@ func (c *child) kill() {
 	}
 }
 
+func (c *child) gone() <-chan struct{} { return c.exited }
+
+// clear waits until its pipes are read. One that was never started has none.
+func (c *child) clear() {
+	if c.number() != 0 {
+		<-c.closed
+	}
+}
+
 // closeStdin tells the plugin that its host is gone.
 func (c *child) closeStdin() {
 	if c.stdin != nil {

@@ -35,8 +35,7 @@ func Log() hclog.Logger { return processLog() }
 // statement of main. Run by hand, it says what to do instead and exits.
 func (p Plugin) Serve() {
 	if os.Getenv(wire.CookieKey) != wire.CookieValue {
-		fmt.Fprintf(os.Stderr, "This is a bot plugin; byova-host runs it. Try:\n\n    byova-host serve --plugin %s\n\n", os.Args[0])
-		os.Exit(1)
+		p.runByHand()
 	}
 	log := Log()
 	s := newServer(p, log)
@@ -60,6 +59,21 @@ func (p Plugin) Serve() {
 		},
 		Logger: log.Named("go-plugin"),
 	})
+}
+
+// runByHand serves where the environment says so, or says what to do instead.
+func (p Plugin) runByHand() {
+	address := os.Getenv(wire.ListenEnv)
+	if address == "" {
+		fmt.Fprintf(os.Stderr, "This is a bot plugin; byova-host runs it. Try:\n\n    byova-host serve --verify-tokens=false --plugin %s\n\n"+
+			"To run it by hand, in a debugger for instance, set %s=unix:///tmp/bot.sock\n", os.Args[0], wire.ListenEnv)
+		os.Exit(1)
+	}
+	if err := p.serveByHand(address); err != nil {
+		fmt.Fprintln(os.Stderr, "plugin:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 func serverOptions() []grpc.ServerOption {

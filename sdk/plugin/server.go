@@ -23,6 +23,8 @@ type server struct {
 	plugin Plugin
 	log    hclog.Logger
 	served func() // called when the host is there
+	// attached says that hosts come and go, and each configures.
+	attached bool
 
 	mu         sync.Mutex
 	configured bool
@@ -45,7 +47,7 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (r
 	again := s.configured
 	s.configured = true
 	s.mu.Unlock()
-	if again {
+	if again && !s.attached {
 		return nil, status.Error(codes.FailedPrecondition, "already configured")
 	}
 	defer asStatus(&err)

@@ -30,6 +30,10 @@ const (
 	// runs is a copy of it, which has nothing beside it.
 	PathEnv = "BYOVA_PLUGIN_PATH"
 
+	// ListenEnv has a plugin that is run by hand serve at an address, unix:///path,
+	// so that it can run under a debugger.
+	ListenEnv = "BYOVA_PLUGIN_LISTEN"
+
 	// Window is the flow control window of a stream and of the connection. All
 	// calls share one stream, so the default of 64 KiB would stop them all
 	// while one batch is on its way.

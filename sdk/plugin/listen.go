@@ -1,0 +1,81 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"google.golang.org/grpc"
+
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// ServeOn serves the plugin to hosts that connect to l, until ctx ends, and closes l.
+// It is for tests and for debuggers: nothing is encrypted and nobody is asked who they
+// are, so let l be in memory or a Unix socket that only you may use. Each host that
+// connects configures the plugin anew.
+func (p Plugin) ServeOn(ctx context.Context, l net.Listener) error {
+	s := newServer(p, Log())
+	s.attached = true
+	g := grpc.NewServer(serverOptions()...)
+	pluginv1.RegisterPluginServer(g, s)
+	stopped := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		g.Stop()
+	})
+	err := g.Serve(l)
+	if unwatch() {
+		return fmt.Errorf("serve on %v: %w", l.Addr(), err)
+	}
+	<-stopped
+	return nil
+}
+
+// serveByHand serves at an address instead of to the host that started the process.
+func (p Plugin) serveByHand(address string) error {
+	path, ok := strings.CutPrefix(address, "unix://")
+	if !ok || !strings.HasPrefix(path, "/") {
+		return fmt.Errorf("%s is %q: want unix:///path/of/a/socket", wire.ListenEnv, address)
+	}
+	l, err := listenAlone(path)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fmt.Fprintf(os.Stderr, "The plugin waits for a host. In another terminal:\n\n    byova-host serve --verify-tokens=false --plugin %s\n\n", address)
+	return p.ServeOn(ctx, l)
+}
+
+// listenAlone listens on a socket for this user only. One that a plugin left behind
+// goes; one that answers stays.
+func listenAlone(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s: another program answers there: end it, or name another socket in %s", path, wire.ListenEnv)
+	}
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&os.ModeSocket == 0 {
+			return nil, fmt.Errorf("%s is there and is no socket: name another in %s", path, wire.ListenEnv)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("replace the old socket: %w", errors.Unwrap(err))
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen for a host: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("keep others off the socket: %w", err)
+	}
+	return l, nil
+}
