@@ -120,7 +120,7 @@ func place(ctx context.Context, conns []*grpc.ClientConn, o Options) (*Result, e
 		in: make(chan arrival), stopped: make(chan struct{}),
 		began: time.Now(), frame: frame, idle: -1,
 		voice: newVoice(frame, o.LineNoise), rec: recorder{on: o.Record},
-		script: script{steps: o.Steps},
+		script: script{steps: o.Steps, live: o.Live},
 	}
 	c.heard = make([]byte, c.voice.size)
 	c.player.tell = func(e Entry) { c.logAt(c.due(), e) }

@@ -150,6 +150,7 @@ func (c *call) endSpeech() {
 // sendNoInput tells the server on the open listening RPC, or on one of its own,
 // that the caller says nothing.
 func (c *call) sendNoInput() {
+	c.script.silences++
 	r := c.listen
 	if c.opt.NoInputOn == OnNewRPC && r != nil {
 		c.stopListening()

@@ -36,7 +36,8 @@ type Options struct {
 	Token func(context.Context) (string, error)
 
 	Steps  []Step
-	Script string // name of the script that the steps are from, for messages
+	Live   <-chan Step // further steps, as somebody thinks of them, until it is closed; may be nil
+	Script string      // name of the script that the steps are from, for messages
 
 	Connections int        // that the RPCs of the call take in turn; default 1
 	Start       Start      // how the conversation begins

@@ -12,13 +12,15 @@ import (
 
 // script is how far the caller has come in what to do.
 type script struct {
-	steps   []Step
-	begun   bool
-	since   time.Duration // when the step began
-	settled time.Duration // since when nothing is left to wait for; negative: something is
-	pressed int           // keys of this step
-	unheard bool          // it was told that speech is lost
-	acting  bool          // the step that waits for a prompt has interrupted it
+	steps    []Step
+	live     <-chan Step // brings more; nil: those are all
+	begun    bool
+	since    time.Duration // when the step began
+	settled  time.Duration // since when nothing is left to wait for; negative: something is
+	pressed  int           // keys of this step
+	silences int           // that the server was told of in this step
+	unheard  bool          // it was told that speech is lost
+	acting   bool          // the step that waits for a prompt has interrupted it
 
 	seen   *wire // what expectations look at
 	seenTo int   // the entries in it
@@ -47,6 +49,9 @@ func (s *script) current() Step {
 func (c *call) play() {
 	for c.phase == talking || c.phase == away {
 		s := &c.script
+		if !s.due() {
+			return
+		}
 		if !s.begun {
 			c.begin()
 		}
@@ -77,8 +82,9 @@ func (s *script) next() {
 func (c *call) begin() {
 	s, step := &c.script, c.script.current()
 	s.begun, s.since, s.settled, s.pressed, s.unheard, s.acting = true, c.now(), -1, 0, false, false
+	c.script.silences = 0
 	switch step.act {
-	case actSay, actNoise, actPress, actSilence, actSend, actCancel:
+	case actSay, actNoise, actPress, actSilence, actNoInput, actSend, actCancel:
 		c.mark()
 	}
 	switch step.act {
@@ -123,6 +129,11 @@ func (c *call) do() bool {
 		return c.cancelOne(step)
 	case actVanish:
 		c.vanish()
+	case actNoInput:
+		return c.script.silences > 0
+	case actDo:
+		step.do()
+		return true
 	default:
 		c.leave(c.phase == talking || c.opt.EndAfterFinish)
 	}
@@ -180,6 +191,9 @@ func (c *call) bargeIn(step Step) bool {
 		}
 		s.acting, s.since = true, c.now()
 		c.mark()
+		if step.do != nil {
+			step.do()
+		}
 		if step.digits == "" {
 			c.voice.say(step.speech)
 		}
@@ -261,7 +275,7 @@ func (c *call) vanish() {
 // comesBack reports whether the server ended the call with a custom event and
 // the script has the flow come back.
 func (c *call) comesBack() bool {
-	return c.script.ending == eventCustom && slices.ContainsFunc(c.script.steps, func(s Step) bool {
+	return c.script.ending == eventCustom && (c.script.live != nil || slices.ContainsFunc(c.script.steps, func(s Step) bool {
 		return s.act == actSend && (s.send.event == mediav1.EventInput_CUSTOM_EVENT || s.send.event == mediav1.EventInput_SESSION_START)
-	})
+	}))
 }

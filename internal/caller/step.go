@@ -20,7 +20,8 @@ type Step struct {
 	length time.Duration // of actSilence; of the prompt before actBargeIn
 	check  *Check        // of actNeed and actExpect
 	send   sending
-	answer bool // actCancel: the RPC that answers, not the one that listens
+	do     func() // of actDo; of actBargeIn, when it begins
+	answer bool   // actCancel: the RPC that answers, not the one that listens
 
 	startSet bool // start is not the call's
 	onSet    bool // send.on is not the call's
@@ -50,6 +51,8 @@ const (
 	actSend
 	actCancel
 	actVanish
+	actNoInput
+	actDo
 )
 
 // Say speaks mu-law audio at 8 kHz. Speech that no RPC takes, for instance
@@ -78,7 +81,7 @@ func (s Step) asks() bool { return s.act == actNeed || s.act == actExpect }
 
 // passive reports whether nothing is lost if the call ends before the step.
 func (s Step) passive() bool {
-	return s.act == actWaitAnswer || s.act == actSilence || s.act == actHangUp || s.act == actVanish
+	return s.act == actWaitAnswer || s.act == actSilence || s.act == actHangUp || s.act == actVanish || s.act == actDo
 }
 
 // String names the step in messages.
@@ -106,6 +109,10 @@ func (s Step) String() string {
 		return "give up an RPC"
 	case actVanish:
 		return "vanish"
+	case actNoInput:
+		return "stay silent until the server knows"
+	case actDo:
+		return "go on"
 	default:
 		return "hang up"
 	}
