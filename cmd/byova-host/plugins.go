@@ -20,6 +20,7 @@ type pluginsCmd struct {
 	Rollback pluginsRollbackCmd `cmd:"" help:"End a canary, or swap back to the program from before."`
 	Restart  pluginsRestartCmd  `cmd:"" help:"Let a new process of the same program take a plugin's place."`
 	Reset    pluginsResetCmd    `cmd:"" help:"Start a plugin again that ended too often."`
+	Verify   pluginsVerifyCmd   `cmd:"" help:"Say whether a plugin keeps the contract with the host; no running host is needed."`
 }
 
 type pluginsListCmd struct {

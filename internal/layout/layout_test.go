@@ -25,7 +25,7 @@ var allowed = []struct {
 	pkg     string
 	imports []string
 }{
-	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/..."}},
+	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/...", "sdk/plugin/plugintest"}},
 	{"host", []string{"host/...", "internal/rundir", "internal/byods/...", "internal/audio", "sdk/speech"}},
 	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile", "internal/byods/..."}},
 	{"host/certs", nil},
@@ -52,6 +52,7 @@ var allowed = []struct {
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"sdk/plugin/plugintest", []string{"sdk/plugin", "host/session", "host/rpc", "host/supervisor", "internal/caller", "internal/audio", "internal/pluginwire", "examples/speech", "proto/..."}},
 	{"sdk/speech", []string{"internal/audio"}},
 	{"plugins/wsproxy", []string{"sdk/plugin", "plugins/wsproxy/internal/adapter", "plugins/wsproxy/internal/playout", "plugins/wsproxy/internal/socket"}},
 	{"plugins/wsproxy/internal/adapter", []string{"sdk/plugin"}},

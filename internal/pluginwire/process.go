@@ -58,6 +58,7 @@ type Process struct {
 	judged   chan struct{} // closed when the cause of the end is known
 	done     chan struct{} // closed when nothing is left
 	stopOnce sync.Once
+	forced   atomic.Bool   // it did not end by itself
 
 	number    atomic.Uint64
 	late      atomic.Int64
@@ -245,10 +246,15 @@ func (p *Process) Stop(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	case <-timer.C:
+		p.forced.Store(true)
 	}
 	p.program.kill()
 	<-p.done
 }
+
+// Forced tells whether the plugin had to be killed at its end: it did not end by itself
+// in the time that it has.
+func (p *Process) Forced() bool { return p.forced.Load() }
 
 // watch is the process's one owner: it sees the end, finds its cause and leaves
 // nothing behind.

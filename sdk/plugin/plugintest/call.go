@@ -71,7 +71,7 @@ func (h *Host) Call(options ...CallOptions) *Call {
 func (c *Call) Start() *Answer {
 	c.host.t.Helper()
 	if c.started {
-		c.host.t.Fatal("plugintest: the call was started before: make another with Host.Call")
+		c.host.t.Fatalf("plugintest: the call was started before: make another with Host.Call")
 	}
 	c.started = true
 	a := c.newAnswer(0)
@@ -160,7 +160,7 @@ func (c *Call) act(step caller.Step) *Answer {
 func (c *Call) need() {
 	c.host.t.Helper()
 	if !c.started {
-		c.host.t.Fatal("plugintest: the call was not started: call Start first")
+		c.host.t.Fatalf("plugintest: the call was not started: call Start first")
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc/test/bufconn"
@@ -27,14 +29,28 @@ type Options struct {
 	Settings map[string]any
 }
 
+// tester is what a host needs of a test.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
 // Host is a host with one plugin, for one test. Its methods may be called concurrently.
 type Host struct {
-	t       testing.TB
+	t       tester
+	log     hclog.Logger
 	plugins *supervisor.Supervisor
+	name    string
+	path    string
 	door    *bufconn.Listener // to Webex
+	stops   []func()          // last first
+	// answerWithin is how long the bot may owe an answer; 0: as long as on a host.
+	answerWithin time.Duration
 
 	mu    sync.Mutex
-	link  net.Conn // to the plugin, the last one
+	link  net.Conn // to a plugin in memory, the last one
 	calls map[string]*Call
 }
 
@@ -49,47 +65,63 @@ func New(t testing.TB, p plugin.Plugin, options ...Options) *Host {
 	if p.Name == "" {
 		p.Name = "bot"
 	}
-	h := &Host{t: t, door: bufconn.Listen(buffer), calls: map[string]*Call{}}
-	log := hclog.New(&hclog.LoggerOptions{Name: "host", Output: t.Output(), Level: hclog.Info})
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
+	h := &Host{t: t, path: inMemory, log: hclog.New(&hclog.LoggerOptions{Name: "host", Output: t.Output(), Level: hclog.Info})}
+	t.Cleanup(h.stop)
 	socket := bufconn.Listen(buffer)
-	running.Go(func() {
-		if err := p.ServeOn(ctx, socket); err != nil {
-			t.Errorf("plugintest: %v", err)
-		}
-	})
-	var err error
-	h.plugins, err = supervisor.Start(ctx, supervisor.Config{Log: log, HostVersion: "plugintest", Plugins: []supervisor.Plugin{{
-		Name: p.Name, Path: inMemory, Settings: o.Settings, Swap: supervisor.Move,
+	h.serve(func(ctx context.Context) error { return p.ServeOn(ctx, socket) })
+	err := h.start(t.Context(), supervisor.Plugin{
+		Name: p.Name, Settings: o.Settings,
 		Dial: func(ctx context.Context) (net.Conn, error) { return h.dial(ctx, socket) },
-	}}})
+	})
 	if err != nil {
-		stop()
-		running.Wait()
 		t.Fatalf("plugintest: %v", err)
 	}
-	settings := session.DefaultSettings()
-	sessions := session.New(recorder{h.plugins, h}, session.Config{Log: log, Calls: &settings, Voice: voice{}})
-	server := rpc.NewServer(sessions, log)
-	running.Go(func() {
-		if err := server.Serve(h.door); err != nil {
-			t.Errorf("plugintest: %v", err)
-		}
-	})
-	t.Cleanup(func() {
-		h.hangUp()
-		sessions.Stop()
-		server.Stop(context.Background())
-		h.plugins.Stop(context.Background())
-		stop()
-		running.Wait()
-	})
 	return h
 }
 
 // inMemory is the path of a plugin that has none.
 const inMemory = "in memory"
+
+// start starts the host with a plugin.
+func (h *Host) start(ctx context.Context, p supervisor.Plugin) error { return h.startIn(ctx, "", p) }
+
+// startIn is start with a directory for the sockets and copies of a program.
+func (h *Host) startIn(ctx context.Context, dir string, p supervisor.Plugin) (err error) {
+	h.door, h.calls, h.name = bufconn.Listen(buffer), map[string]*Call{}, p.Name
+	p.Path, p.Swap = h.path, supervisor.Move
+	if h.plugins, err = supervisor.Start(ctx, supervisor.Config{Log: h.log, HostVersion: "plugintest", Dir: dir, Plugins: []supervisor.Plugin{p}}); err != nil {
+		return err
+	}
+	h.stops = append(h.stops, func() { h.plugins.Stop(context.Background()) })
+	settings := session.DefaultSettings()
+	if h.answerWithin > 0 {
+		settings.AnswerWithin = h.answerWithin
+	}
+	sessions := session.New(recorder{h.plugins, h}, session.Config{Log: h.log, Calls: &settings, Voice: voice{}})
+	server := rpc.NewServer(sessions, h.log)
+	h.serve(func(context.Context) error { return server.Serve(h.door) })
+	h.stops = append(h.stops, func() { server.Stop(context.Background()) }, func() { sessions.Stop() }, h.hangUp)
+	return nil
+}
+
+// serve runs something until the host stops.
+func (h *Host) serve(run func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			h.t.Errorf("plugintest: %v", err)
+		}
+	}()
+	h.stops = append(h.stops, func() { stop(); <-done })
+}
+
+func (h *Host) stop() {
+	for _, stop := range slices.Backward(h.stops) {
+		stop()
+	}
+}
 
 // dial connects the host to the plugin.
 func (h *Host) dial(ctx context.Context, socket *bufconn.Listener) (net.Conn, error) {
@@ -118,8 +150,7 @@ func (h *Host) Crash() {
 // new calls go there.
 func (h *Host) Swap() {
 	h.t.Helper()
-	status := h.plugins.Status()
-	if _, err := h.plugins.Swap(h.t.Context(), status[0].Name, supervisor.SwapOptions{Path: inMemory}); err != nil {
+	if _, err := h.plugins.Swap(h.t.Context(), h.name, supervisor.SwapOptions{Path: h.path}); err != nil {
 		h.t.Fatalf("plugintest: %v", err)
 	}
 }
@@ -146,14 +177,16 @@ func (h *Host) call(conversation string) *Call {
 // voice speaks texts as a tone, at the pace of a voice.
 type voice struct{}
 
+const perLetter = 60 * time.Millisecond
+
 var errNothing = errors.New("the text is empty")
 
 func (voice) Speak(ctx context.Context, t session.Text, w io.Writer) error {
-	const perLetter = 8 * 60 // bytes of mu-law
+	const bytes = int(perLetter/time.Millisecond) * 8
 	if t.Text == "" {
 		return errNothing
 	}
-	tone := make([]byte, perLetter)
+	tone := make([]byte, bytes)
 	for i := range tone {
 		tone[i] = 0x90 | byte(i%2)<<6
 	}

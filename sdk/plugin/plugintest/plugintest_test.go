@@ -8,13 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/byova-host/byova-host/sdk/plugin"
 	"github.com/byova-host/byova-host/sdk/plugin/plugintest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clerk does a little of everything.
 func clerk(ctx context.Context, turn plugin.Turn, reply *plugin.Reply) error {
