@@ -121,7 +121,7 @@ func (b bot) duplex() plugin.Plugin {
 }
 
 func sendBack(ctx context.Context, call *plugin.Call) error {
-	prompt, err := call.Prompt(ctx, plugin.Format{}, plugin.PromptOptions{})
+	prompt, err := call.Stream(ctx, plugin.Format{})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func servePlugin() {
 
 // echoFrames plays what it hears, at once.
 func echoFrames(ctx context.Context, call *plugin.Call) error {
-	prompt, err := call.Prompt(ctx, plugin.Format{}, plugin.PromptOptions{})
+	prompt, err := call.Stream(ctx, plugin.Format{})
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func flood(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 // sensitive takes a secret number; the entries after it are none.
 func sensitive(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 	if turn.Kind == plugin.TurnStart {
-		secret := plugin.Input{Mode: plugin.DTMF, DTMFLength: 4, Sensitive: true}
+		secret := plugin.Input{Mode: plugin.InputDTMF, DTMFLength: 4, Sensitive: true}
 		if err := reply.SetInput(secret); err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func sensitive(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 // noInputEvent tells the flow of a silent caller, and has nothing to say itself.
 func noInputEvent(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 	if turn.Kind == plugin.TurnNoInput {
-		reply.Tell(plugin.NoInput)
+		reply.Tell(plugin.FlowNoInput)
 		return nil
 	}
 	return reply.Play(tone(short))
@@ -161,5 +161,5 @@ func speakUp(ctx context.Context, call *plugin.Call, turn uint64) error {
 	if err := pause(ctx, short+time.Second); err != nil {
 		return err
 	}
-	return call.Play(ctx, tone(answer), plugin.PromptOptions{})
+	return call.Play(ctx, tone(answer))
 }

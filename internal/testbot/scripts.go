@@ -56,9 +56,9 @@ func longWelcome(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error
 
 // menu takes a number of four keys and one key that confirms it.
 func menu(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
-	number := plugin.Input{Mode: plugin.DTMF, DTMFLength: 4, Terminator: "#", InterDigit: 3 * time.Second}
-	confirm := plugin.Input{Mode: plugin.DTMF, DTMFLength: 1}
-	open := plugin.Input{Mode: plugin.VoiceAndDTMF, DTMFLength: 20}
+	number := plugin.Input{Mode: plugin.InputDTMF, DTMFLength: 4, Terminator: "#", InterDigit: 3 * time.Second}
+	confirm := plugin.Input{Mode: plugin.InputDTMF, DTMFLength: 1}
+	open := plugin.Input{Mode: plugin.InputVoiceAndDTMF, DTMFLength: 20}
 	next, length := number, short
 	switch {
 	case turn.Kind == plugin.TurnStart:

@@ -50,7 +50,7 @@ func newEcho(call *plugin.Call) plugin.HandlerFunc {
 
 // input lets the caller speak or press keys, up to 20 of them.
 var input = plugin.Input{
-	Mode: plugin.VoiceAndDTMF, DTMFLength: 20, InterDigit: 3 * time.Second, Terminator: "#",
+	Mode: plugin.InputVoiceAndDTMF, DTMFLength: 20, InterDigit: 3 * time.Second, Terminator: "#",
 }
 
 // answer answers one turn. What it plays may be interrupted, which ends ctx and

@@ -253,7 +253,7 @@ func (s *settings) fields(info plugin.Info) map[string]any {
 // input has the caller press as many keys as the longest entry of the menu has. Where an
 // entry has other keys than digits, none of them ends it.
 func (s *settings) input() plugin.Input {
-	in := plugin.Input{Mode: plugin.VoiceAndDTMF, DTMFLength: 1}
+	in := plugin.Input{Mode: plugin.InputVoiceAndDTMF, DTMFLength: 1}
 	for key := range s.Menu.Keys {
 		in.DTMFLength = max(in.DTMFLength, len(key))
 		if strings.ContainsAny(key, "*#ABCD") {

@@ -143,7 +143,7 @@ func (b *bridge) release(now time.Time) {
 func (b *bridge) write(now time.Time, piece playout.Piece) {
 	if b.prompt == nil || b.promptItem != piece.Item || b.promptTurn != b.turn || b.promptProtected != piece.Protected {
 		b.closePrompt()
-		prompt, err := b.call.Prompt(b.ctx, plugin.Format{}, plugin.PromptOptions{Turn: b.turn, Uninterruptible: piece.Protected})
+		prompt, err := b.call.Stream(b.ctx, plugin.Format{}, plugin.PromptOptions{Turn: b.turn, Uninterruptible: piece.Protected})
 		if err != nil {
 			b.check(err)
 			return

@@ -77,7 +77,7 @@ func (b *bridge) run(ctx context.Context) error {
 	events := make(chan plugin.Event)
 	b.wg.Go(func() { pump(ctx, b.call, events) })
 	if b.detects {
-		if err := b.call.Detect(plugin.PluginEndpointing); err != nil {
+		if err := b.call.SetEndpointing(plugin.PluginEndpointing); err != nil {
 			return nil // the call is over already
 		}
 	}

@@ -141,7 +141,7 @@ func TestFileIsWritten(t *testing.T) {
 	var log []string
 	bot := script(func(ctx context.Context, call *Call) {
 		write := func(pieces ...[]byte) {
-			p, err := call.Prompt(ctx, Format{Encoding: WAVFile}, PromptOptions{})
+			p, err := call.Stream(ctx, Format{Encoding: WAVFile})
 			if err != nil {
 				log = append(log, err.Error())
 				return

@@ -28,7 +28,7 @@ func script(act func(ctx context.Context, call *Call)) CallFunc {
 func TestCreditHoldsTheAuthor(t *testing.T) {
 	played := errors.New("not yet")
 	bot := script(func(ctx context.Context, call *Call) {
-		played = call.Play(ctx, FromPCM(make([]int16, 1250), 16000), PromptOptions{}) // 2500 bytes
+		played = call.Play(ctx, FromPCM(make([]int16, 1250), 16000)) // 2500 bytes
 	})
 	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
 		// An odd byte of credit buys no sample, but is not lost.
@@ -46,7 +46,7 @@ func TestCreditHoldsTheAuthor(t *testing.T) {
 }
 
 func TestLargeAudioIsCut(t *testing.T) {
-	bot := script(func(ctx context.Context, call *Call) { call.Play(ctx, silence(5000), PromptOptions{}) })
+	bot := script(func(ctx context.Context, call *Call) { call.Play(ctx, silence(5000)) })
 	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
 		total := 0
 		for _, c := range h.send(start(1, 1<<20)) {
@@ -107,7 +107,7 @@ func TestPromptIsWritten(t *testing.T) {
 	var log []string
 	bot := script(func(ctx context.Context, call *Call) {
 		note := func(n int, err error) { log = append(log, fmt.Sprint(n, " ", err)) }
-		p, err := call.Prompt(ctx, Format{Encoding: Linear16, Rate: 16000}, PromptOptions{})
+		p, err := call.Stream(ctx, Format{Encoding: Linear16, Rate: 16000})
 		note(int(p.ID()), err)
 		note(p.Write(make([]byte, 3)))
 		note(p.Write(make([]byte, 2)))
@@ -116,7 +116,7 @@ func TestPromptIsWritten(t *testing.T) {
 		note(0, p.Close())
 		note(0, p.Close())
 		note(p.Write(nil))
-		_, err = call.Prompt(ctx, Format{Encoding: 7}, PromptOptions{})
+		_, err = call.Stream(ctx, Format{Encoding: 7})
 		note(0, err)
 	})
 	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
@@ -137,9 +137,9 @@ func TestCommands(t *testing.T) {
 	var errs error
 	bot := script(func(ctx context.Context, call *Call) {
 		errs = errors.Join(
-			call.SetInput(Input{Mode: DTMF}), call.Clear(3), call.Endpoint(SpeechStart, 1500*time.Millisecond),
-			call.Custom(0, "seen", nil), call.Say("hi", PromptOptions{}),
-			call.Detect(PluginEndpointing), call.Report(map[string]float64{"calls_total": 1}),
+			call.SetInput(Input{Mode: InputDTMF}), call.Clear(3), call.Endpoint(SpeechStart, 1500*time.Millisecond),
+			call.Custom(0, "seen", nil), call.Say("hi"),
+			call.SetEndpointing(PluginEndpointing), call.Report(map[string]float64{"calls_total": 1}),
 			call.Transfer("", TransferOptions{Metadata: map[string]any{"skill": "billing"}}))
 		if err := call.Done(5); !errors.Is(err, ErrTurnEnded) {
 			errs = errors.Join(errs, fmt.Errorf("done of a turn that never was: %w", err))

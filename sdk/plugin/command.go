@@ -36,9 +36,9 @@ type InputMode int
 // Which input the caller may give.
 const (
 	InputUnchanged InputMode = iota
-	Voice
-	DTMF
-	VoiceAndDTMF
+	InputVoice
+	InputDTMF
+	InputVoiceAndDTMF
 )
 
 // NoTerminator is an Input.Terminator that no key is.
@@ -93,8 +93,8 @@ type FlowEvent int
 // the virtual agent, so ask the one who made the flow first.
 const (
 	NoFlowEvent FlowEvent = iota
-	NoMatch               // what the caller said was not understood
-	NoInput               // the caller gave no input
+	FlowNoMatch           // what the caller said was not understood
+	FlowNoInput           // the caller gave no input
 )
 
 // DoneOptions say more about the end of an answer.
@@ -118,7 +118,7 @@ func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 		fields["reason"] = reason
 	}
 	maps.Copy(fields, o.Metadata)
-	data, err := metadata(fields)
+	data, err := metadataToWire(fields)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 // End ends the call once what was played has been heard.
 func (c *Call) End(options ...EndOptions) error {
 	o := last(options)
-	data, err := metadata(o.Metadata)
+	data, err := metadataToWire(o.Metadata)
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,8 @@ func (c *Call) End(options ...EndOptions) error {
 }
 
 // Custom triggers what the flow has prepared under that name.
-func (c *Call) Custom(turn uint64, name string, fields map[string]any) error {
-	data, err := metadata(fields)
+func (c *Call) Custom(turn uint64, name string, metadata map[string]any) error {
+	data, err := metadataToWire(metadata)
 	if err != nil {
 		return err
 	}
@@ -168,9 +168,9 @@ func (c *Call) Endpoint(edge Edge, at time.Duration) error {
 	}}})
 }
 
-// Detect says who finds the start and end of speech in this call from now on,
+// SetEndpointing says who finds the start and end of speech in this call from now on,
 // instead of what Plugin.Endpointing says.
-func (c *Call) Detect(by Endpointing) error {
+func (c *Call) SetEndpointing(by Endpointing) error {
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Detect{Detect: &pluginv1.Detect{
 		By: pluginv1.DescribeResponse_Endpointing(by),
 	}}})

@@ -87,7 +87,6 @@ func infoFromWire(s *pluginv1.Start) Info {
 		ConversationID: s.GetConversationId(),
 		Org:            s.GetOrg(),
 		Agent:          s.GetAgent(),
-		ListenOnly:     s.GetKind() == pluginv1.Start_KIND_LISTEN,
 		FormatIn:       formatFromWire(s.GetFormatIn()),
 		FormatOut:      formatFromWire(s.GetFormatOut()),
 		Language:       s.GetLanguage(),
@@ -114,8 +113,8 @@ func resumptionFromWire(r *pluginv1.Resume) *Resumption {
 
 func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// metadata converts what goes to Webex with a command. Nil stays nil.
-func metadata(fields map[string]any) (*structpb.Struct, error) {
+// metadataToWire converts what goes to Webex with a command. Nil stays nil.
+func metadataToWire(fields map[string]any) (*structpb.Struct, error) {
 	if fields == nil {
 		return nil, nil
 	}

@@ -205,8 +205,6 @@ type Info struct {
 	ConversationID string // Webex's name of it
 	Org            string
 	Agent          string // ID of the virtual agent that was called
-	// ListenOnly says that the call is heard, not answered.
-	ListenOnly bool
 	// FormatIn is what the caller's audio is, FormatOut what plays without
 	// conversion.
 	FormatIn, FormatOut Format

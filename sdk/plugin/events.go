@@ -27,14 +27,14 @@ type Events struct {
 	TurnStarted  func(ctx context.Context, call *Call, e TurnStartedEvent) error
 	// AudioInput gets the caller's audio while it comes. Setting it asks the host
 	// for all of it; see Plugin.Audio.
-	AudioInput  func(ctx context.Context, call *Call, e AudioInputEvent) error
-	InputEnded  func(ctx context.Context, call *Call, e InputEndedEvent) error
-	DTMFInput   func(ctx context.Context, call *Call, e DTMFInputEvent) error
-	BargeIn     func(ctx context.Context, call *Call, e BargeInEvent) error
-	NoInput     func(ctx context.Context, call *Call, e NoInputEvent) error
-	CustomEvent func(ctx context.Context, call *Call, e CustomEvent) error
-	TurnEnded   func(ctx context.Context, call *Call, e TurnEndedEvent) error
-	PromptDone  func(ctx context.Context, call *Call, e PromptDoneEvent) error
+	AudioInput func(ctx context.Context, call *Call, e AudioInputEvent) error
+	InputEnded func(ctx context.Context, call *Call, e InputEndedEvent) error
+	DTMFInput  func(ctx context.Context, call *Call, e DTMFInputEvent) error
+	BargeIn    func(ctx context.Context, call *Call, e BargeInEvent) error
+	NoInput    func(ctx context.Context, call *Call, e NoInputEvent) error
+	Custom     func(ctx context.Context, call *Call, e CustomEvent) error
+	TurnEnded  func(ctx context.Context, call *Call, e TurnEndedEvent) error
+	PromptDone func(ctx context.Context, call *Call, e PromptDoneEvent) error
 	// SessionEnd is called last. Its ctx lives for 10 s more, to save something. A
 	// call that goes on in another process has not ended.
 	SessionEnd func(ctx context.Context, call *Call, e SessionEndEvent) error
@@ -87,7 +87,7 @@ func (h Events) handle(ctx context.Context, call *Call, event Event) error {
 	case NoInputEvent:
 		return handle(ctx, call, h.NoInput, e)
 	case CustomEvent:
-		return handle(ctx, call, h.CustomEvent, e)
+		return handle(ctx, call, h.Custom, e)
 	case TurnEndedEvent:
 		return handle(ctx, call, h.TurnEnded, e)
 	case PromptDoneEvent:

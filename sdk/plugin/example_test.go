@@ -60,7 +60,7 @@ func ExampleTurns() {
 		return func(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 			switch turn.Kind {
 			case plugin.TurnStart:
-				return reply.SetInput(plugin.Input{Mode: plugin.DTMF, DTMFLength: 4, NoInput: 5 * time.Second})
+				return reply.SetInput(plugin.Input{Mode: plugin.InputDTMF, DTMFLength: 4, NoInput: 5 * time.Second})
 			case plugin.TurnDTMF:
 				return reply.Say("your order is " + turn.DTMF)
 			}
@@ -184,7 +184,7 @@ func ExampleCallFunc() {
 			}
 			switch e := event.(type) {
 			case plugin.AudioInputEvent:
-				if err := call.Play(ctx, e.Audio, plugin.PromptOptions{}); err != nil {
+				if err := call.Play(ctx, e.Audio); err != nil {
 					return err
 				}
 			case plugin.DTMFInputEvent:

@@ -22,8 +22,6 @@ type PromptOptions struct {
 	Turn uint64
 	// Uninterruptible plays the prompt to its end whatever the caller does.
 	Uninterruptible bool
-	// Hold keeps the prompt back until the turn is done.
-	Hold bool
 	// Language is that of the text, where it is not the call's.
 	Language string
 }
@@ -43,21 +41,23 @@ type Prompt struct {
 	closed bool
 }
 
-// Prompt begins a prompt of the given format. Ctx limits how long Write waits.
-func (c *Call) Prompt(ctx context.Context, format Format, options PromptOptions) (*Prompt, error) {
+// Stream begins a prompt that is written while it is made. Ctx limits how long its Write
+// waits.
+func (c *Call) Stream(ctx context.Context, format Format, options ...PromptOptions) (*Prompt, error) {
 	if err := format.validate(); err != nil {
 		return nil, err
 	}
-	id, err := c.startPrompt(options, &pluginv1.Prompt{Format: format.wire()}, false)
+	o := last(options)
+	id, err := c.startPrompt(o, &pluginv1.Prompt{Format: format.wire()}, false)
 	if err != nil {
 		return nil, err
 	}
-	return &Prompt{call: c, ctx: ctx, turn: options.Turn, id: id, format: format}, nil
+	return &Prompt{call: c, ctx: ctx, turn: o.Turn, id: id, format: format}, nil
 }
 
 // startPrompt sends the beginning of a prompt, which is all of it for a text.
 func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole bool) (uint64, error) {
-	body.BargeIn, body.Hold, body.Language = !options.Uninterruptible, options.Hold, options.Language
+	body.BargeIn, body.Language = !options.Uninterruptible, options.Language
 	c.mu.Lock()
 	c.prompts++
 	id := c.prompts
@@ -72,14 +72,14 @@ func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole b
 // when the host has taken all of it, which is before it has been heard. It returns
 // ErrTurnEnded when its turn is closed, ErrCallEnded when the call is, and ctx's
 // cause when ctx ends. Empty audio is nothing to play and no error.
-func (c *Call) Play(ctx context.Context, audio Audio, options PromptOptions) error {
+func (c *Call) Play(ctx context.Context, audio Audio, options ...PromptOptions) error {
 	if err := audio.validate(); err != nil {
 		return err
 	}
 	if len(audio.Data) == 0 {
 		return nil
 	}
-	p, err := c.Prompt(ctx, audio.Format, options)
+	p, err := c.Stream(ctx, audio.Format, options...)
 	if err != nil {
 		return err
 	}
@@ -97,14 +97,14 @@ const MaxText = 10_000
 // played after it comes after it. It does not wait: a text that the host cannot speak is
 // told as a RefusedEvent, and the caller hears a prompt of the host's instead. An empty
 // text, and one of more than MaxText bytes, is an error.
-func (c *Call) Say(text string, options PromptOptions) error {
+func (c *Call) Say(text string, options ...PromptOptions) error {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return errors.New("say: the text is empty")
 	case len(text) > MaxText:
 		return fmt.Errorf("say: the text has %d bytes, and at most %d are spoken", len(text), MaxText)
 	}
-	_, err := c.startPrompt(options, &pluginv1.Prompt{Text: text}, true)
+	_, err := c.startPrompt(last(options), &pluginv1.Prompt{Text: text}, true)
 	return err
 }
 

@@ -32,7 +32,7 @@ func (r *Reply) Say(text string, options ...PromptOptions) error {
 
 // Stream begins a prompt that is written while it is made. Close it.
 func (r *Reply) Stream(format Format, options ...PromptOptions) (*Prompt, error) {
-	return r.call.Prompt(r.ctx, format, r.prompt(options))
+	return r.call.Stream(r.ctx, format, r.prompt(options))
 }
 
 // Transfer hands the call to a person, with the reason, once what was played has

@@ -127,7 +127,7 @@ func TestInterruptedTurn(t *testing.T) {
 		{"events that do not care", Events{}, []string{"1/5 done"}},
 		{"events that only save", begins(func(call *Call, turn uint64) error { return call.SaveState(turn, nil) }),
 			[]string{`1/5 state 0 ""`, "1/5 done"}},
-		{"events that say something else", begins(func(call *Call, _ uint64) error { return call.Say("hi", PromptOptions{}) }),
+		{"events that say something else", begins(func(call *Call, _ uint64) error { return call.Say("hi") }),
 			[]string{"1/0 prompt 4 says hi end", "1/5 done"}},
 		{"events that go on", begins(func(call *Call, turn uint64) error { return call.Say("hi", PromptOptions{Turn: turn}) }),
 			[]string{"1/5 prompt 4 says hi end"}},
@@ -200,7 +200,7 @@ func (w *witness) handler(kind string) Handler {
 				event, err := call.Next(ctx)
 				switch e := event.(type) {
 				case nil:
-					w.note("%v, %v", err, call.Say("x", PromptOptions{}))
+					w.note("%v, %v", err, call.Say("x"))
 					return err
 				case InputEndedEvent:
 					call.Done(e.Turn)
@@ -412,7 +412,7 @@ func TestSuspendComesInOrder(t *testing.T) {
 		},
 		Handler: Events{
 			SessionStart: func(ctx context.Context, call *Call, _ SessionStartEvent) error {
-				go func() { played = call.Play(ctx, silence(100), PromptOptions{}) }() // has no credit
+				go func() { played = call.Play(ctx, silence(100)) }() // has no credit
 				return nil
 			},
 			DTMFInput: func(_ context.Context, _ *Call, e DTMFInputEvent) error {

@@ -30,7 +30,7 @@ func TestTurnFunction(t *testing.T) {
 			[]string{"1/1 transfer map[reason:front desk]"}},
 		{"end", func(_ context.Context, _ Turn, r *Reply) error { return r.End() }, []string{"1/1 end"}},
 		{"input and event", func(_ context.Context, _ Turn, r *Reply) error {
-			return errors.Join(r.SetInput(Input{Mode: VoiceAndDTMF}), r.Custom("seen", map[string]any{"n": 1}))
+			return errors.Join(r.SetInput(Input{Mode: InputVoiceAndDTMF}), r.Custom("seen", map[string]any{"n": 1}))
 		}, []string{"1/0 input VOICE_AND_DTMF", "1/1 custom seen"}},
 		{"error", func(context.Context, Turn, *Reply) error { return errors.New("no database") },
 			[]string{"1/0 failed: answer turn 1: no database"}},

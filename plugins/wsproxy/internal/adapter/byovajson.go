@@ -146,7 +146,7 @@ type byovaInput struct {
 	Sensitive    bool
 }
 
-var byovaModes = map[string]plugin.InputMode{"voice": plugin.Voice, "dtmf": plugin.DTMF, "voice_dtmf": plugin.VoiceAndDTMF}
+var byovaModes = map[string]plugin.InputMode{"voice": plugin.InputVoice, "dtmf": plugin.InputDTMF, "voice_dtmf": plugin.InputVoiceAndDTMF}
 
 func (i byovaInput) input() plugin.Input {
 	ms := func(n int) time.Duration { return time.Duration(max(0, n)) * time.Millisecond }
