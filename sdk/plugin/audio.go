@@ -10,7 +10,7 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
-// Encoding says how a sample is written as bytes.
+// Encoding says how a sample is written as bytes. The zero Encoding is MuLaw.
 type Encoding int
 
 // The encodings of audio. What callers say comes in the first three; a prompt may
@@ -35,7 +35,7 @@ type Format struct {
 	Channels int
 }
 
-// String reads like "mu-law 8000 Hz".
+// String reads like "mu-law 8000 Hz". It does not say whether the audio is stereo.
 func (f Format) String() string { return f.audio().String() }
 
 func (f Format) audio() audio.Format {
@@ -71,12 +71,16 @@ func formatFromWire(f *pluginv1.Format) Format {
 }
 
 // Audio is a piece of sound. The zero Audio is empty, and playing it does nothing.
+// What comes from the host is the handler's to keep and to change.
 type Audio struct {
 	Format Format
-	Data   []byte
+	// Data is the samples in Format, without a header; for a WAVFile the file. In
+	// stereo a sample of each channel follows the other.
+	Data []byte
 }
 
-// FromPCM makes audio of 16-bit samples at a rate in samples a second.
+// FromPCM makes audio of 16-bit samples of one channel at a rate in samples a second; a rate
+// of zero means 8000. Playing it fails where the rate is not from 8000 to 48000.
 func FromPCM(samples []int16, rate int) Audio {
 	return Audio{
 		Format: Format{Encoding: Linear16, Rate: rate},
@@ -85,8 +89,9 @@ func FromPCM(samples []int16, rate int) Audio {
 }
 
 // WAV makes audio of a WAV file: PCM of 8, 16, 24 or 32 bits, floating point of 32,
-// mu-law or A-law, at 8 to 48 kHz, mono or stereo. Playing it fails with an error
-// that says what is wrong with the file and at which byte.
+// mu-law or A-law, at 8 to 48 kHz, mono or stereo. Nothing is read yet: it is playing that
+// fails, with an error that says what is wrong with the file and at which byte. File is
+// not copied.
 func WAV(file []byte) Audio { return Audio{Format: Format{Encoding: WAVFile}, Data: file} }
 
 // ReadWAV takes the sound out of a WAV file of any kind that WAV plays. The file
@@ -114,7 +119,8 @@ func badFile(err error) error {
 }
 
 // PCM returns the audio as 16-bit samples of one channel at its own rate, which
-// for a WAVFile is that of ReadWAV. A broken file has none.
+// for a WAVFile is that of ReadWAV; stereo is mixed. A broken file has none, and a part of
+// a sample at the end is left out.
 func (a Audio) PCM() []int16 {
 	a = a.sound()
 	return audio.DecodePCM(a.Data, a.Format.audio())

@@ -22,7 +22,15 @@ const longestStack = 8 << 10
 // longestMessage is how much of an error's text does.
 const longestMessage = 4 << 10
 
-// Call is one call. Its commands may be used concurrently; Next may not.
+// Call is one call, as a Handler gets it; there is no other way to make one. Next is for
+// one goroutine at a time, and not for Turns and HandlerFunc, which use it themselves. The
+// other methods may be used concurrently, also while Next waits.
+//
+// Commands are carried out in the order in which they were given. All but Play and
+// Prompt.Write return at once. They fail with ErrCallEnded once the call has ended, which a
+// transfer and an end bring about, or has left this process, and with ErrTurnEnded if they
+// name a turn that is not open. What the host does not carry out for another reason it tells by
+// a RefusedEvent.
 type Call struct {
 	number uint64
 	plugin *Plugin
@@ -78,16 +86,18 @@ func newCall(parent context.Context, p *Plugin, e *pluginv1.Event, out *lane.Lan
 	return c
 }
 
-// Info is what is known of the call from its start.
+// Info is what is known of the call from its start. It does not change, and what its maps
+// and pointers lead to is shared: do not change that either.
 func (c *Call) Info() Info { return c.info }
 
-// Log is the call's log: its lines carry session and conversation. Never log what the caller
-// said or pressed.
+// Log is the call's log: Log, with lines that carry session and conversation. Never log what
+// the caller said or pressed.
 func (c *Call) Log() hclog.Logger { return c.log }
 
 // Next returns the call's next event, in order, and waits for it until ctx ends.
 // After SessionEndEvent, and when the call goes on in another process, it returns
-// io.EOF. Events that came before ctx ended are still returned.
+// io.EOF, also without the former. When ctx ends the error is its cause. Events that came
+// before ctx ended are still returned.
 func (c *Call) Next(ctx context.Context) (Event, error) {
 	for {
 		ended := ctx.Err() != nil // asked first: the end of the call ends ctx, too

@@ -8,26 +8,29 @@ import (
 )
 
 // TransferOptions say more about a transfer. All of it is handed to the person
-// who takes the call.
+// who takes the call. The zero value says nothing.
 type TransferOptions struct {
 	// Turn is the turn that the transfer answers; 0 for none. A Reply fills it in.
 	Turn uint64
 	// Name is the event's name in the flow; empty is Webex's own for transfers.
-	Name       string
+	Name string
+	// Metadata is what JSON can hold: maps with string keys, []any, strings, numbers,
+	// bool and nil. Numbers become float64. Anything else is an error.
 	Metadata   map[string]any
-	Transcript string
-	Summary    string
+	Transcript string // of the call so far, as text
+	Summary    string // of the call, for the person to read
 }
 
-// EndOptions say more about the end of a call.
+// EndOptions say more about the end of a call. The zero value says nothing.
 type EndOptions struct {
 	// Turn is the turn that the end answers; 0 for none. A Reply fills it in.
 	Turn uint64
 	// Name is the event's name in the flow; empty is Webex's own for ends.
-	Name       string
+	Name string
+	// Metadata is what TransferOptions.Metadata may be.
 	Metadata   map[string]any
-	Transcript string
-	Summary    string
+	Transcript string // of the call, as text
+	Summary    string // of the call, in a few words
 }
 
 // InputMode says which input the caller may give.
@@ -35,26 +38,28 @@ type InputMode int
 
 // Which input the caller may give.
 const (
-	InputUnchanged InputMode = iota
-	InputVoice
-	InputDTMF
-	InputVoiceAndDTMF
+	InputUnchanged    InputMode = iota // as before
+	InputVoice                         // speech alone
+	InputDTMF                          // keys alone: what is said is not heard
+	InputVoiceAndDTMF                  // whichever comes first
 )
 
 // NoTerminator is an Input.Terminator that no key is.
 const NoTerminator = "none"
 
 // Input sets how the caller's next input is taken, until it is set again. Fields
-// left zero stay as they are.
+// left zero stay as they are; a call begins with what the operator configured. Durations
+// are in whole milliseconds. If a value is out of its range, the host refuses all of it.
 type Input struct {
 	Mode       InputMode
-	DTMFLength int           // most keys of an entry
-	InterDigit time.Duration // longest pause between two keys
-	Terminator string        // the key that ends an entry, or NoTerminator
-	NoInput    time.Duration // silence that counts as no input
-	EndSilence time.Duration // silence that ends an utterance
-	MaxSpeech  time.Duration // longest utterance
-	// Sensitivity is how readily sound counts as speech, 1 to 100.
+	DTMFLength int           // most keys of an entry, 1 to 100
+	InterDigit time.Duration // longest pause between two keys, 100 ms to 1 min
+	Terminator string        // the key that ends an entry: 0-9, *, #, A-D, or NoTerminator
+	NoInput    time.Duration // silence that counts as no input, 100 ms to 10 min
+	EndSilence time.Duration // silence that ends an utterance, 100 ms to 10 s
+	MaxSpeech  time.Duration // longest utterance, 1 s to 10 min
+	// Sensitivity is how readily sound counts as speech, 1 to 100. A host that cannot set
+	// it, and none can yet, refuses it and takes the rest.
 	Sensitivity int
 	// Sensitive keeps the next input, and only that, out of recordings and logs.
 	Sensitive bool
@@ -76,41 +81,46 @@ func (in Input) wire() *pluginv1.Input {
 
 func wholeMilliseconds(d time.Duration) uint32 { return uint32(max(0, d.Milliseconds())) }
 
-// Edge is one end of an utterance.
+// Edge is one end of an utterance. The zero Edge is none.
 type Edge int
 
 // The ends of an utterance.
 const (
-	_ Edge = iota
-	SpeechStart
-	SpeechEnd
+	_           Edge = iota
+	SpeechStart      // the caller began to speak
+	SpeechEnd        // the caller has finished
 )
 
-// FlowEvent is what the flow may be told beside an answer.
+// FlowEvent is what the flow may be told beside an answer. The zero FlowEvent is
+// NoFlowEvent.
 type FlowEvent int
 
 // The events beside an answer. A flow may take either for the bot's end, and leave
 // the virtual agent, so ask the one who made the flow first.
 const (
-	NoFlowEvent FlowEvent = iota
-	FlowNoMatch           // what the caller said was not understood
-	FlowNoInput           // the caller gave no input
+	NoFlowEvent FlowEvent = iota // the answer is all
+	FlowNoMatch                  // what the caller said was not understood
+	FlowNoInput                  // the caller gave no input
 )
 
-// DoneOptions say more about the end of an answer.
+// DoneOptions say more about the end of an answer. The zero value says nothing.
 type DoneOptions struct {
+	// Event is what the flow is told beside the answer.
 	Event FlowEvent
 }
 
-// Done says that the answer to a turn is complete.
+// Done says that the answer to a turn is complete. The caller's next input opens another
+// one. At most one DoneOptions is given. It fails with ErrTurnEnded if the turn is not open.
 func (c *Call) Done(turn uint64, options ...DoneOptions) error {
 	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Done{Done: &pluginv1.Done{
 		Event: pluginv1.Done_Event(last(options).Event),
 	}}})
 }
 
-// Transfer hands the call to a person once what was played has been heard. The
-// reason goes along as metadata "reason", unless the metadata has one.
+// Transfer hands the call to a person once what was played has been heard, or to whatever the
+// flow does for transfers. The reason goes along as metadata "reason", unless it is empty or
+// the metadata has one. At most one TransferOptions is given. The handler may return after
+// it; what it sends is no longer heard. It fails if Metadata holds what JSON cannot.
 func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 	o := last(options)
 	fields := map[string]any{}
@@ -127,7 +137,9 @@ func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 	}}})
 }
 
-// End ends the call once what was played has been heard.
+// End ends the call once what was played has been heard. At most one EndOptions is given.
+// The handler may return after it, as after Transfer. It fails if Metadata holds what JSON
+// cannot.
 func (c *Call) End(options ...EndOptions) error {
 	o := last(options)
 	data, err := metadataToWire(o.Metadata)
@@ -139,7 +151,10 @@ func (c *Call) End(options ...EndOptions) error {
 	}}})
 }
 
-// Custom triggers what the flow has prepared under that name.
+// Custom triggers what the flow has prepared under that name, once what was played has been
+// heard, and closes the turn. The flow may come back, with a turn that has a CustomEvent, or
+// end the call, so the handler goes on. Turn is the turn that it answers, 0 for none, and
+// metadata what TransferOptions.Metadata may be; nil is none.
 func (c *Call) Custom(turn uint64, name string, metadata map[string]any) error {
 	data, err := metadataToWire(metadata)
 	if err != nil {
@@ -150,18 +165,21 @@ func (c *Call) Custom(turn uint64, name string, metadata map[string]any) error {
 	}})
 }
 
-// SetInput sets how the caller's next input is taken.
+// SetInput sets how the caller's next input is taken, from the end of the open turn on. It
+// belongs to no turn, and counts also if that one is interrupted.
 func (c *Call) SetInput(in Input) error {
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Input{Input: in.wire()}})
 }
 
-// Clear drops what has not been played of a prompt; 0 means of all prompts.
+// Clear drops what has not been played of a prompt, by its Prompt.ID; 0 means of all
+// prompts, texts among them. What Webex has already is heard. No prompt of that number is
+// no error.
 func (c *Call) Clear(prompt uint64) error {
 	return c.command(&pluginv1.Command{Prompt: prompt, Body: &pluginv1.Command_Clear{Clear: &pluginv1.Clear{}}})
 }
 
-// Endpoint reports speech, at a time since the session began, for a plugin that
-// does its own endpointing.
+// Endpoint reports speech, at a time since the session began as Meta.At has it, for a plugin
+// that does its own endpointing; 0 means now. It is refused to others.
 func (c *Call) Endpoint(edge Edge, at time.Duration) error {
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Endpoint{Endpoint: &pluginv1.Endpoint{
 		Edge: pluginv1.Endpoint_Edge(edge), AtMs: at.Milliseconds(),
@@ -169,7 +187,7 @@ func (c *Call) Endpoint(edge Edge, at time.Duration) error {
 }
 
 // SetEndpointing says who finds the start and end of speech in this call from now on,
-// instead of what Plugin.Endpointing says.
+// instead of what Plugin.Endpointing says. It does not change which audio the plugin gets.
 func (c *Call) SetEndpointing(by Endpointing) error {
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Detect{Detect: &pluginv1.Detect{
 		By: pluginv1.DescribeResponse_Endpointing(by),
@@ -177,9 +195,11 @@ func (c *Call) SetEndpointing(by Endpointing) error {
 }
 
 // Report hands numbers of the bot's own to the host, whose metrics have them with the
-// call's agent. Names are of lower-case letters, digits and "_". The values of those
-// that end in "_total" are added to what was reported before; those that end in
-// "_seconds" go into a histogram. The host refuses other names.
+// call's agent. Names are of lower-case letters, digits and "_", begin with a letter and have
+// at most 63 of them. The values of those that end in "_total" are added to what was
+// reported before; those that end in "_seconds" go into a histogram. If one has another
+// name, the host refuses all. Values below 0, and NaN, are left out. The map stays the
+// caller's.
 func (c *Call) Report(values map[string]float64) error {
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Metrics{Metrics: &pluginv1.Metrics{
 		Values: maps.Clone(values),

@@ -5,12 +5,14 @@ import (
 	"fmt"
 )
 
-// Why a command is not carried out, and why a context ended. Test with errors.Is;
-// for a context use context.Cause.
+// Why a command is not carried out, and why a context ended. Test with errors.Is, because
+// they come wrapped and imply each other; for a context use context.Cause.
 var (
-	// ErrCallEnded says that the call is over.
+	// ErrCallEnded says that the call is over, for this process: nothing can be sent any
+	// more.
 	ErrCallEnded = errors.New("the call has ended")
-	// ErrCallMoved is the ErrCallEnded of a call that goes on in another process.
+	// ErrCallMoved is the ErrCallEnded of a call that goes on in another process. It is a
+	// cause of contexts; commands fail with ErrCallEnded.
 	ErrCallMoved = fmt.Errorf("the call goes on in another process: %w", ErrCallEnded)
 	// ErrTurnEnded says that the turn is closed: answered, interrupted, or given
 	// up by the host.
@@ -22,13 +24,14 @@ var (
 var errKeepsCalls = errors.New("this plugin keeps its calls")
 
 // FieldError says what is wrong with one setting. A Configure func returns one, or
-// several joined by errors.Join; the host shows them with the place in its file.
+// several joined by errors.Join, and may wrap it; the host shows Field and Message, with the
+// place in its file, and does not start the plugin.
 type FieldError struct {
-	Field   string // its path, for example voice.language
-	Message string
+	Field   string // its path, for example voice.language or menu[2].key; empty for all of them
+	Message string // what is wrong, for example "must be set"
 }
 
-// Error names the setting.
+// Error is the field, a colon and the message.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
 // panicError is a panic in the author's code.

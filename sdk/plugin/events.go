@@ -12,13 +12,17 @@ const afterCall = 10 * time.Second
 
 // Events is a Handler with a func for each kind of event. Funcs that are nil are
 // skipped. For one call they are called in order, one at a time, and for many
-// calls at the same time. Ctx is the call's: it ends when the call does.
+// calls at the same time. Ctx is the call's: it ends when the call does, with ErrCallEnded
+// as its cause. The zero Events answers nothing. *Events is a Handler as well.
 //
 // While a func works the call's next events wait, so let a long answer run in a
 // goroutine if barge-in should be seen meanwhile; what it plays fails with
 // ErrTurnEnded anyway when its turn ends, and returning that error is fine.
 //
-// A turn is answered between InputEnded and Call.Done.
+// A turn is answered between InputEnded and Call.Done. An error gives the call back to the
+// host, but for one that is ErrTurnEnded or ErrCallEnded, which goes on; see Error.
+//
+// Each func has the name of its event, without "Event".
 type Events struct {
 	// SessionStart gets new calls, and those that another process had before, with
 	// Info.Resumed. A turn that was interrupted is closed when the func returns,
@@ -38,14 +42,15 @@ type Events struct {
 	// SessionEnd is called last. Its ctx lives for 10 s more, to save something. A
 	// call that goes on in another process has not ended.
 	SessionEnd func(ctx context.Context, call *Call, e SessionEndEvent) error
-	// Error gets what the other funcs return. What it returns itself gives the
-	// call back to the host; nil goes on. Without it every error does so.
+	// Error gets what the other funcs return, but for ErrTurnEnded and ErrCallEnded.
+	// What it returns itself gives the call back to the host; nil goes on. Without it
+	// every error does so.
 	Error func(ctx context.Context, call *Call, e ErrorEvent) error
-	// Other gets the events that have no func here.
+	// Other gets the events that have no func here, those of later versions too.
 	Other func(ctx context.Context, call *Call, e Event) error
 }
 
-// ServeCall calls the funcs until the call ends.
+// ServeCall calls the funcs until the call ends. It returns nil then, or the error of a func.
 func (h Events) ServeCall(ctx context.Context, call *Call) error {
 	for {
 		event, err := call.Next(ctx)

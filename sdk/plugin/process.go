@@ -28,11 +28,14 @@ var processLog = sync.OnceValue(func() hclog.Logger {
 })
 
 // Log is the process's log. The host shows its lines with their level and fields,
-// and sets the level.
+// and sets the level, which is info until then. It may be used concurrently, and before
+// Serve. In a test it writes to standard error.
 func Log() hclog.Logger { return processLog() }
 
 // Serve serves the plugin until the host ends the process. It is the last
-// statement of main. Run by hand, it says what to do instead and exits.
+// statement of main, and is called once. Run by hand, it says what to do instead and exits
+// with code 1. It takes standard input, SIGTERM and SIGINT for itself, because the end of
+// the process is the host's to say: what must be done then belongs to the end of a call.
 func (p Plugin) Serve() {
 	if os.Getenv(wire.CookieKey) != wire.CookieValue {
 		p.runByHand()

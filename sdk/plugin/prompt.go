@@ -15,19 +15,23 @@ import (
 // largestPiece is the most audio in one command: two seconds of telephone audio.
 const largestPiece = 16 << 10
 
-// PromptOptions say how a prompt plays. The zero value is what one wants most.
+// PromptOptions say how a prompt plays. The zero value is what one wants most, but for the
+// turn.
 type PromptOptions struct {
 	// Turn is the turn that the prompt answers; 0 for one that the bot says of
-	// its own accord. A Reply fills it in.
+	// its own accord, which plays as soon as it can. A Reply fills it in, whatever is
+	// there. A prompt of a turn ends with it.
 	Turn uint64
 	// Uninterruptible plays the prompt to its end whatever the caller does.
 	Uninterruptible bool
-	// Language is that of the text, where it is not the call's.
+	// Language is that of the text that is said, as BCP 47 has it, for example en-GB;
+	// empty means the call's. Audio has no use for it.
 	Language string
 }
 
-// Prompt is something to be said that is written while it is made. It is used by
-// one goroutine at a time.
+// Prompt is something to be said that is written while it is made; it is an
+// io.WriteCloser. It is used by one goroutine at a time. Prompts come from Call.Stream and
+// Reply.Stream, and are to be closed; an open one has the host wait for the rest of it.
 type Prompt struct {
 	call   *Call
 	ctx    context.Context
@@ -41,8 +45,9 @@ type Prompt struct {
 	closed bool
 }
 
-// Stream begins a prompt that is written while it is made. Ctx limits how long its Write
-// waits.
+// Stream begins a prompt that is written while it is made, in a format that may be a WAVFile.
+// Close it. Ctx limits how long its Write waits. At most one PromptOptions is given. An
+// unknown format is an error.
 func (c *Call) Stream(ctx context.Context, format Format, options ...PromptOptions) (*Prompt, error) {
 	if err := format.validate(); err != nil {
 		return nil, err
@@ -71,7 +76,11 @@ func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole b
 // Play plays audio to the caller. It waits while the host has enough, and returns
 // when the host has taken all of it, which is before it has been heard. It returns
 // ErrTurnEnded when its turn is closed, ErrCallEnded when the call is, and ctx's
-// cause when ctx ends. Empty audio is nothing to play and no error.
+// cause when ctx ends; what the host has taken until then is heard, unless it was cut.
+// Audio that is not what its format says is an error, and nothing of it is played. Empty
+// audio is nothing to play and no error. At most one PromptOptions is given. Play one
+// prompt after the other: pieces of two that are played at the same time are heard as they
+// come.
 func (c *Call) Play(ctx context.Context, audio Audio, options ...PromptOptions) error {
 	if err := audio.validate(); err != nil {
 		return err
@@ -90,13 +99,14 @@ func (c *Call) Play(ctx context.Context, audio Audio, options ...PromptOptions) 
 	return nil
 }
 
-// MaxText is the longest text that the host speaks, in bytes: ten minutes of speech.
+// MaxText is the longest text that the host speaks, in bytes: ten minutes of speech. It does
+// not become less.
 const MaxText = 10_000
 
 // Say has the host speak a text, which is SSML if it begins with <speak. What is said or
 // played after it comes after it. It does not wait: a text that the host cannot speak is
 // told as a RefusedEvent, and the caller hears a prompt of the host's instead. An empty
-// text, and one of more than MaxText bytes, is an error.
+// text, and one of more than MaxText bytes, is an error. At most one PromptOptions is given.
 func (c *Call) Say(text string, options ...PromptOptions) error {
 	switch {
 	case strings.TrimSpace(text) == "":
@@ -108,13 +118,14 @@ func (c *Call) Say(text string, options ...PromptOptions) error {
 	return err
 }
 
-// ID is the prompt's number, as BargeInEvent and PromptDoneEvent have it and
-// Call.Clear takes it.
+// ID is the prompt's number, from 1 in each call, as BargeInEvent and PromptDoneEvent have it
+// and Call.Clear takes it.
 func (p *Prompt) ID() uint64 { return p.id }
 
 // Write plays b after what was written before. It waits and fails as Call.Play
-// does. A sample may be split between two calls. Of a WAVFile that is broken, the
-// piece where it shows is not sent, and the error says what is wrong at which byte.
+// does, and returns how much of b the host has taken. A sample may be split between two
+// calls. Of a WAVFile that is broken, the piece where it shows is not sent, and the error
+// says what is wrong at which byte.
 func (p *Prompt) Write(b []byte) (int, error) { return p.write(b, false) }
 
 // write plays b. Last says that it ends the prompt and has whole samples.
@@ -149,8 +160,9 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 	return len(b), nil
 }
 
-// Close ends the prompt. It is an error if a part of a sample is left, or if a
-// WAVFile has ended before its sound. Closing twice is fine.
+// Close ends the prompt and does not wait. It is an error if a part of a sample is left, or
+// if a WAVFile has ended before its sound, and ErrTurnEnded or ErrCallEnded where nobody
+// needs the end any more. Closing twice is fine; writing after it is an error.
 func (p *Prompt) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -208,7 +220,7 @@ func (p *Prompt) playPiece(audio []byte, sample int, last bool) (int, error) {
 }
 
 // Credit is how many bytes of audio can be written now without waiting, in the format
-// of the prompt they are for.
+// of the prompt they are for. All prompts of the call share it.
 func (c *Call) Credit() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

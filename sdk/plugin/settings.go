@@ -15,11 +15,13 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
-// Settings is the plugin's section of the host's configuration.
+// Settings is the plugin's section of the host's configuration, the settings below its name.
+// The zero Settings has none. It does not change and may be used concurrently.
 type Settings struct{ fields *structpb.Struct }
 
 // SettingsOf makes settings of values as Map returns them, to try a Configure func in a
-// test.
+// test. Integers are taken as well and become float64; a value of another type, such as a
+// struct or a []string, is an error.
 func SettingsOf(values map[string]any) (Settings, error) {
 	fields, err := structpb.NewStruct(values)
 	if err != nil {
@@ -29,8 +31,9 @@ func SettingsOf(values map[string]any) (Settings, error) {
 }
 
 // Decode stores the settings in v, a pointer to a struct, by the rules of
-// encoding/json. A setting that the struct does not have is an error, and so is
-// one of the wrong kind; both name the setting.
+// encoding/json. A setting that the struct does not have is a *FieldError, and so is
+// one of the wrong kind; both name the setting and can be returned from Configure as they
+// are. Fields without a setting keep what they hold, so fill in defaults before.
 func (s Settings) Decode(v any) error {
 	text, err := json.Marshal(s.Map())
 	if err != nil {
@@ -52,7 +55,8 @@ func (s Settings) Decode(v any) error {
 	return nil
 }
 
-// Map returns the settings as maps, slices, strings, float64 and bool.
+// Map returns a copy of the settings as maps, slices, strings, float64, bool and nil, as
+// encoding/json does. It is empty and not nil where there are none.
 func (s Settings) Map() map[string]any { return s.fields.AsMap() }
 
 // configure calls the author's func and sorts out what it says.

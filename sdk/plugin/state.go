@@ -10,15 +10,17 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
-// MaxState is the longest state that is kept of a call, in bytes.
+// MaxState is the longest state that is kept of a call, in bytes. It does not become less.
 const MaxState = 64 << 10
 
-// Resume says what becomes of a call whose process dies, or is to be swapped.
+// Resume says what becomes of a call whose process dies, or is to be swapped. The zero
+// Resume is ResumeAuto.
 type Resume int
 
 // What may become of a call.
 const (
-	// ResumeAuto is ResumeStateless for a HandlerFunc and ResumeNone for the others.
+	// ResumeAuto is ResumeStateless for a HandlerFunc and ResumeNone for the others,
+	// also for a Handler of your own that calls a HandlerFunc.
 	ResumeAuto Resume = iota
 	// ResumeNone: a swap waits for the call's end; after a crash the caller hears
 	// the host's fallback.
@@ -33,19 +35,19 @@ const (
 	ResumeReconnect
 )
 
-// ResumeCause says why a session came to another process.
+// ResumeCause says why a session came to another process. There may be more causes with a
+// later host.
 type ResumeCause int
 
 // Why a session comes to another process.
 const (
-	_                  ResumeCause = iota
-	ResumedBySwap                  // this process takes over from an earlier one
-	ResumedByCrash                 // the earlier process died
-	ResumedByHost                  // the host did not see the call begin
-	ResumedByReconnect             // the connection to the earlier process was lost
+	_              ResumeCause = iota
+	ResumedBySwap              // this process takes over from an earlier one
+	ResumedByCrash             // the earlier process died
+	ResumedByHost              // the host did not see the call begin
 )
 
-// String is the cause's name, as it is logged.
+// String is the cause's name, as it is logged, or "unknown".
 func (c ResumeCause) String() string {
 	return nameOf(int(c), "unknown", "swap", "crash", "host", "reconnect")
 }
@@ -55,26 +57,27 @@ func (c ResumeCause) String() string {
 type Resumption struct {
 	Cause ResumeCause
 	// State is what was saved last, empty if nothing was, and StateVersion the
-	// Plugin.StateVersion of the process that saved it.
+	// Plugin.StateVersion of the process that saved it. It comes from another process,
+	// perhaps of an earlier release: check it.
 	State        []byte
 	StateVersion uint32
-	// Attempt is 1, or 2 and more when the earlier process died in a turn that comes
-	// again.
+	// Attempt is that of the turn that comes again because the earlier process died in
+	// it: 2, or more. It is 1 when none does.
 	Attempt int
 	// InterruptedTurn is a turn whose answer had partly left when the earlier process
 	// died; 0 for none. It does not come again, and is still open: Turn functions
 	// leave it at what the caller has heard. The others may go on with it, and close
 	// it with Call.Done.
 	InterruptedTurn uint64
-	// InFlight is the earlier process's prompt that may still be playing.
+	// InFlight is the earlier process's prompt that may still be playing, zero for none.
 	InFlight PromptInFlight
 }
 
 // PromptInFlight is a prompt of which nothing more comes. The zero one is none.
 type PromptInFlight struct {
-	Prompt uint64
+	Prompt uint64        // its number, as Prompt.ID had it; 0 for none
 	Sent   time.Duration // what the host had of it
-	Left   time.Duration // what of that is probably still to be heard
+	Left   time.Duration // what of that is probably still to be heard, at the start of the call here
 }
 
 // SaveState hands the host a state to keep for the next process of this session, of
@@ -82,7 +85,9 @@ type PromptInFlight struct {
 // came to be, 0 for none. Save before you speak: the state counts once something of
 // that turn's answer has left, or the turn is closed, and is forgotten when the
 // process dies earlier, because the turn then comes again. Of a turn that is closed
-// already it counts at once.
+// already it counts at once. A state of no bytes is one, too. The slice stays the caller's.
+// A state that is too long is an error, and the one before stays; after the call's end
+// the error is ErrCallEnded. It does not wait.
 func (c *Call) SaveState(turn uint64, state []byte) error {
 	if len(state) > MaxState {
 		return fmt.Errorf("save state: it has %d bytes, and at most %d are kept", len(state), MaxState)

@@ -8,34 +8,39 @@ import (
 	"time"
 )
 
-// Turn is the caller's input and the occasion to answer it.
+// Turn is the caller's input and the occasion to answer it. It is the function's own, to keep
+// and to change.
 type Turn struct {
 	// ID is the same whenever this turn is attempted: the session's ID, a slash
 	// and Number.
 	ID string
 	// Number counts the turns of a session from 1.
 	Number uint64
-	// Attempt is 1, or 2 when the turn comes again after a crash.
+	// Attempt is 1, or 2 and more when the turn comes again after a crash.
 	Attempt int
-	// Kind says what opened the turn, and which of the fields below is set.
+	// Kind says what opened the turn, and which of the fields below is set. Answer a kind
+	// that you do not know as you do silence: there may be more.
 	Kind TurnKind
 	// Utterance is what the caller said, for TurnSpeech: from a little before
-	// speech began to a little after it ended.
+	// speech began to a little after it ended, in the format of the call. It is empty
+	// where Plugin.Audio says AudioNone.
 	Utterance Audio
-	// DTMF is the keys pressed, without the one that ended the entry, for
+	// DTMF is the keys pressed, 0-9, *, #, A-D, without the one that ended the entry, for
 	// TurnDTMF.
 	DTMF string
-	// NoInputs is how often in a row the caller was silent, for TurnNoInput.
+	// NoInputs is how often in a row the caller was silent, from 1, for TurnNoInput.
 	NoInputs int
-	// Custom is the event of the flow, for TurnCustom.
+	// Custom is the event of the flow, for TurnCustom, and for a TurnStart with which the
+	// flow came back from a custom event; its name is empty otherwise.
 	Custom CustomEvent
-	// BargeIn says what the input cut, if anything: the caller heard that much of
-	// an earlier answer.
+	// BargeIn says what the input cut: the caller heard that much of an earlier answer.
+	// It is nil if nothing was.
 	BargeIn *BargeInEvent
 	// Refused are the commands that the host did not carry out since the turn before,
-	// such as a text that it could not speak.
+	// such as a text that it could not speak: the last 100 of them.
 	Refused []RefusedEvent
-	// Call is the call.
+	// Call is the call. What is sent by it and not by the Reply belongs to no turn,
+	// unless it names one.
 	Call *Call
 }
 
@@ -49,7 +54,8 @@ type Turn struct {
 // for functions that keep something.
 type HandlerFunc func(ctx context.Context, turn Turn, reply *Reply) error
 
-// ServeCall answers the turns of a call until it ends.
+// ServeCall answers the turns of a call until it ends. It returns nil then, or the error that
+// gives the call back.
 func (f HandlerFunc) ServeCall(ctx context.Context, call *Call) error {
 	return serveTurns(ctx, call, f)
 }
@@ -58,6 +64,10 @@ func (f HandlerFunc) ServeCall(ctx context.Context, call *Call) error {
 // the function that answers its turns. What a call is to remember lives in the
 // variables of that func; no lock is needed. What is to outlive the process is saved
 // with Reply.SaveState, and begin finds it in call.Info().Resumed.
+//
+// Begin may be called concurrently, for calls of their own. It should not wait: nothing of
+// the call is seen meanwhile, its end neither. If it cannot begin, it returns a function
+// that returns an error.
 func Turns(begin func(call *Call) HandlerFunc) Handler { return turns(begin) }
 
 type turns func(call *Call) HandlerFunc
