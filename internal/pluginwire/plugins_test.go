@@ -325,7 +325,7 @@ func obey(ctx context.Context, call *plugin.Call) error {
 
 // duplex plays the caller's audio back in one prompt, as a bridge does.
 func duplex(ctx context.Context, call *plugin.Call) error {
-	prompt, err := call.Prompt(ctx, plugin.Format{}, plugin.PromptOptions{})
+	prompt, err := call.Stream(ctx, plugin.Format{}, plugin.PromptOptions{})
 	if err != nil {
 		return err
 	}

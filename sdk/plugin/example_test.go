@@ -196,10 +196,13 @@ func ExampleCallFunc() {
 	_ = main
 }
 
-func ExampleAudio_Duration() {
-	audio := plugin.FromPCM(make([]int16, 24000), 16000)
-	fmt.Println(audio.Format, audio.Duration())
-	// Output: linear16 16000 Hz 1.5s
+// What main does before it serves is logged by the host, too.
+func ExampleLog() {
+	main := func() {
+		plugin.Log().Info("the voice model is loaded", "megabytes", 40)
+		plugin.Serve(plugin.HandlerFunc(repeat))
+	}
+	_ = main
 }
 
 func speak(context.Context, string) <-chan []byte    { return nil }
