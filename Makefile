@@ -83,7 +83,7 @@ bench:
 fuzz:
 	./internal/run-fuzz.sh
 
-## proto: the code below proto/
+## proto: the code below proto/, and of the frozen protocol in internal/compat
 proto:
 	$(GO) run ./internal/protogen
 

@@ -51,6 +51,7 @@ var allowed = []struct {
 	{"internal/clipmaker", []string{"internal/audio", "sdk/speech"}},
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
+	{"internal/compat/bot10", []string{"internal/compat/v1_0"}},
 	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"sdk/plugin/plugintest", []string{"sdk/plugin", "host/session", "host/rpc", "host/supervisor", "internal/caller", "internal/audio", "internal/pluginwire", "examples/speech", "proto/..."}},
 	{"sdk/speech", []string{"internal/audio"}},
@@ -60,7 +61,7 @@ var allowed = []struct {
 	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, lane, layout, logtest, protogen, rundir, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, lane, layout, logtest, protogen, rundir, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 

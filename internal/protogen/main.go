@@ -1,8 +1,9 @@
-// Protogen writes the Go code of the .proto files below proto/, next to each of
-// them, and needs nothing but the Go toolchain: the files are compiled in
-// process and the code comes from the generators pinned in go.mod. For our own
-// contracts it also writes a descriptor set (.binpb), from which other languages
-// make their message classes when they run.
+// Protogen writes the Go code of the .proto files below proto/ and of the frozen
+// copies below internal/compat, next to each of them, and needs nothing but the
+// Go toolchain: the files are compiled in process and the code comes from the
+// generators pinned in go.mod. For our own contracts it also writes a descriptor
+// set (.binpb), from which other languages make their message classes when they
+// run.
 //
 //	go run ./internal/protogen
 package main
@@ -28,25 +29,34 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-const (
-	root = "proto"
-	ours = "byova/" // what bots in other languages are written against
-)
+// tree is a directory of .proto files. What is in two of them may have the same
+// names, so each is compiled by itself.
+type tree struct {
+	root string
+	ours string // the beginning of the names that get a descriptor set
+}
+
+var trees = []tree{
+	{"proto", "byova/"},          // what bots in other languages are written against
+	{"internal/compat/v1_0", ""}, // what bots were written against
+}
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "protogen:", err)
-		os.Exit(1)
+	for _, t := range trees {
+		if err := t.run(context.Background()); err != nil {
+			fmt.Fprintf(os.Stderr, "protogen: %s: %v\n", t.root, err)
+			os.Exit(1)
+		}
 	}
 }
 
-func run(ctx context.Context) error {
-	names, err := sources()
+func (t tree) run(ctx context.Context) error {
+	names, err := t.sources()
 	if err != nil {
 		return err
 	}
 	compiler := protocompile.Compiler{
-		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{root}}),
+		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{t.root}}),
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
 	files, err := compiler.Compile(ctx, names...)
@@ -58,17 +68,17 @@ func run(ctx context.Context) error {
 		Parameter:      new("paths=source_relative"),
 		ProtoFile:      withImports(files),
 	}
-	if err := removeGenerated(); err != nil {
+	if err := t.removeGenerated(); err != nil {
 		return err
 	}
 	for _, generator := range []string{"protoc-gen-go", "protoc-gen-go-grpc"} {
-		if err := generate(ctx, generator, request); err != nil {
+		if err := t.generate(ctx, generator, request); err != nil {
 			return fmt.Errorf("%s: %w", generator, err)
 		}
 	}
 	for _, file := range files {
-		if strings.HasPrefix(file.Path(), ours) {
-			if err := describe(file); err != nil {
+		if strings.HasPrefix(file.Path(), t.ours) {
+			if err := t.describe(file); err != nil {
 				return fmt.Errorf("describe %s: %w", file.Path(), err)
 			}
 		}
@@ -77,22 +87,22 @@ func run(ctx context.Context) error {
 }
 
 // sources lists the .proto files by their import names.
-func sources() ([]string, error) {
-	return walk(".proto", func(path string) (string, error) { return filepath.Rel(root, path) })
+func (t tree) sources() ([]string, error) {
+	return t.walk(".proto", func(path string) (string, error) { return filepath.Rel(t.root, path) })
 }
 
 // removeGenerated makes sure that no file of a deleted .proto stays behind.
-func removeGenerated() error {
+func (t tree) removeGenerated() error {
 	for _, suffix := range []string{".pb.go", ".binpb"} {
-		if _, err := walk(suffix, func(path string) (string, error) { return path, os.Remove(path) }); err != nil {
+		if _, err := t.walk(suffix, func(path string) (string, error) { return path, os.Remove(path) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func walk(suffix string, visit func(path string) (string, error)) (names []string, err error) {
-	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+func (t tree) walk(suffix string, visit func(path string) (string, error)) (names []string, err error) {
+	err = filepath.WalkDir(t.root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, suffix) {
 			return err
 		}
@@ -125,7 +135,7 @@ func withImports(files linker.Files) (all []*descriptorpb.FileDescriptorProto) {
 }
 
 // generate runs one generator and writes what it answers.
-func generate(ctx context.Context, generator string, request *pluginpb.CodeGeneratorRequest) error {
+func (t tree) generate(ctx context.Context, generator string, request *pluginpb.CodeGeneratorRequest) error {
 	in, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 	if err != nil {
 		return err
@@ -144,7 +154,7 @@ func generate(ctx context.Context, generator string, request *pluginpb.CodeGener
 		return errors.New(response.GetError())
 	}
 	for _, file := range response.File {
-		if err := write(file.GetName(), []byte(file.GetContent())); err != nil {
+		if err := t.write(file.GetName(), []byte(file.GetContent())); err != nil {
 			return err
 		}
 	}
@@ -152,7 +162,7 @@ func generate(ctx context.Context, generator string, request *pluginpb.CodeGener
 }
 
 // describe writes a file and its imports as a FileDescriptorSet.
-func describe(file linker.File) error {
+func (t tree) describe(file linker.File) error {
 	set := &descriptorpb.FileDescriptorSet{}
 	for _, each := range withImports(linker.Files{file}) {
 		each = proto.CloneOf(each)
@@ -163,9 +173,9 @@ func describe(file linker.File) error {
 	if err != nil {
 		return err
 	}
-	return write(strings.TrimSuffix(file.Path(), ".proto")+".binpb", out)
+	return t.write(strings.TrimSuffix(file.Path(), ".proto")+".binpb", out)
 }
 
-func write(name string, content []byte) error {
-	return os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), content, 0o644) //nolint:gosec // source code is for everyone
+func (t tree) write(name string, content []byte) error {
+	return os.WriteFile(filepath.Join(t.root, filepath.FromSlash(name)), content, 0o644) //nolint:gosec // source code is for everyone
 }
