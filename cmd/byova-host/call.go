@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,11 @@ import (
 )
 
 type callCmd struct {
-	Addr  string `default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"The server to call (${default})."`
+	Addr      string   `xor:"server" placeholder:"HOST:PORT" help:"The server to call (${listen})."`
+	Plugin    string   `xor:"server" placeholder:"PATH" help:"Call this plugin instead, on a host that lives as long as the call."`
+	Config    fileName `placeholder:"FILE" help:"With --plugin: the configuration of that host. Alone: a host with its plugins."`
+	PluginLog string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"With --plugin or --config: level of the plugin's own log (info)."`
+
 	Agent string `placeholder:"ID" help:"The virtual agent to ask for (the server's default one)."`
 	Org   string `placeholder:"ID" help:"The customer organisation that calls (one that does not exist)."`
 
@@ -54,7 +59,39 @@ func (*callCmd) Help() string {
 
 // Run places the calls. An error means that not all was well with them, or that
 // none could be placed; the output has the details.
-func (c *callCmd) Run(ctx context.Context, out io.Writer) error {
+func (c *callCmd) Run(ctx context.Context, out io.Writer) (err error) {
+	if c.Addr == "" {
+		c.Addr = caller.DefaultAddr
+	}
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if c.Plugin != "" || c.Config != "" {
+		own, err := c.serveFor(ctx)
+		if err != nil {
+			return err
+		}
+		c.Addr = own.addr
+		defer func() { err = errors.Join(err, own.stop()) }()
+	}
+	return c.place(ctx, out)
+}
+
+// validate refuses flags that mean nothing together.
+func (c *callCmd) validate() error {
+	own := c.Plugin != "" || c.Config != ""
+	switch {
+	case own && (c.TLS || c.CA != "" || c.Cert != "" || c.TokenFile != ""):
+		return usageError{"call: a host of the call's own has no TLS and asks for no token: leave --tls, --ca, --cert and --token-file out"}
+	case !own && c.PluginLog != "":
+		return usageError{"call: --plugin-log goes with --plugin or --config"}
+	}
+	_, err := c.options() // before anything is started
+	return err
+}
+
+// place places the calls.
+func (c *callCmd) place(ctx context.Context, out io.Writer) error {
 	o, err := c.options()
 	if err != nil {
 		return err

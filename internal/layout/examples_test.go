@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-const sdk = module + "/sdk/plugin"
-
 // TestExamples: each function of the author's API, each method and each type that has
 // methods stands in an example.
 func TestExamples(t *testing.T) {
-	set := token.NewFileSet()
-	files, imports := external(t, set, "sdk/plugin")
-	p := load(t, set, append(imports, sdk)...)
-	for _, name := range withoutExample(t, p, p.pkg(t, sdk), files) {
-		t.Errorf("sdk/plugin: %s stands in no example", name)
+	for path := range promised {
+		set := token.NewFileSet()
+		files, imports := external(t, set, path)
+		p := load(t, set, append(imports, module+"/"+path)...)
+		for _, name := range withoutExample(t, p, p.pkg(t, module+"/"+path), files) {
+			t.Errorf("%s: %s stands in no example", path, name)
+		}
 	}
 }
 

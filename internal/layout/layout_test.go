@@ -61,7 +61,7 @@ var allowed = []struct {
 	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, lane, layout, logtest, protogen, rundir, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, lane, layout, logtest, protogen, rundir, starter, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 

@@ -58,7 +58,7 @@ type Process struct {
 	judged   chan struct{} // closed when the cause of the end is known
 	done     chan struct{} // closed when nothing is left
 	stopOnce sync.Once
-	forced   atomic.Bool   // it did not end by itself
+	forced   atomic.Bool // it did not end by itself
 
 	number    atomic.Uint64
 	late      atomic.Int64

@@ -234,7 +234,7 @@ func (a *Answer) Input() (in plugin.Input, set bool) {
 }
 
 var inputModes = map[session.InputMode]plugin.InputMode{
-	session.VoiceOnly: plugin.Voice, session.DTMFOnly: plugin.DTMF, session.VoiceAndDTMF: plugin.VoiceAndDTMF,
+	session.VoiceOnly: plugin.InputVoice, session.DTMFOnly: plugin.InputDTMF, session.VoiceAndDTMF: plugin.InputVoiceAndDTMF,
 }
 
 // Transfer is what the bot handed over with the call, if it transferred it. Its reason is
@@ -276,7 +276,7 @@ func (a *Answer) Told() plugin.FlowEvent {
 }
 
 var flowEvents = map[session.OutputEvent]plugin.FlowEvent{
-	session.NoMatch: plugin.NoMatch, session.NoInputEvent: plugin.NoInput,
+	session.NoMatch: plugin.FlowNoMatch, session.NoInputEvent: plugin.FlowNoInput,
 }
 
 // State is the state that the bot saved last, and whether it saved one.

@@ -149,6 +149,11 @@ func (c *Call) Over() bool {
 func (c *Call) act(step caller.Step) *Answer {
 	c.host.t.Helper()
 	c.need()
+	o := c.options
+	o.Steps = []caller.Step{step}
+	if err := o.Validate(); err != nil {
+		c.host.t.Fatalf("plugintest: %v", err)
+	}
 	c.push(caller.WaitAnswer())
 	var a *Answer
 	c.push(caller.Do(func() { a = c.newAnswer(now) }))

@@ -162,7 +162,7 @@ func (v *verifier) greets(t *trial) {
 
 func (v *verifier) answersSpeech(t *trial) {
 	v.call(t, func(_ *Host, call *Call) {
-		if in, _ := call.Answer().Input(); in.Mode == plugin.DTMF {
+		if in, _ := call.Answer().Input(); in.Mode == plugin.InputDTMF {
 			t.skip("its greeting asks for keys only")
 		}
 		answered(t, call.Say(Hello()), "speech")
@@ -171,7 +171,7 @@ func (v *verifier) answersSpeech(t *trial) {
 
 func (v *verifier) answersKeys(t *trial) {
 	v.call(t, func(_ *Host, call *Call) {
-		if in, _ := call.Answer().Input(); in.Mode == plugin.Voice {
+		if in, _ := call.Answer().Input(); in.Mode == plugin.InputVoice {
 			t.skip("its greeting asks for speech only")
 		}
 		answered(t, call.Press("5"), "a key")
@@ -212,7 +212,7 @@ func (v *verifier) isInterrupted(t *trial) {
 		switch {
 		case speaks < 3*after:
 			t.skip("its greeting has nothing that could be interrupted")
-		case in.Mode == plugin.DTMF:
+		case in.Mode == plugin.InputDTMF:
 			t.skip("its greeting asks for keys only")
 		}
 		call := h.Call(CallOptions{Agent: v.options.Agent})
@@ -290,7 +290,7 @@ func (v *verifier) ignoresUnknown(t *trial) {
 func (v *verifier) logsNoDigits(t *trial) {
 	digits := strconv.Itoa(100_000_000 + rand.IntN(900_000_000))
 	v.call(t, func(_ *Host, call *Call) {
-		if in, _ := call.Answer().Input(); in.Mode == plugin.Voice {
+		if in, _ := call.Answer().Input(); in.Mode == plugin.InputVoice {
 			t.skip("its greeting asks for speech only")
 		}
 		a := call.Press(digits)
@@ -319,7 +319,7 @@ func (v *verifier) movesCalls(t *trial) {
 
 // goesOn: the call is answered.
 func goesOn(t *trial, call *Call) {
-	if in, _ := call.Answer().Input(); in.Mode == plugin.Voice {
+	if in, _ := call.Answer().Input(); in.Mode == plugin.InputVoice {
 		answered(t, call.Say(Hello()), "speech")
 		return
 	}

@@ -16,7 +16,7 @@ import (
 func clerk(ctx context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 	switch {
 	case turn.Kind == plugin.TurnStart:
-		return errors.Join(reply.SetInput(plugin.Input{Mode: plugin.VoiceAndDTMF, DTMFLength: 1}), reply.Say("Welcome. Press 0 for a person."))
+		return errors.Join(reply.SetInput(plugin.Input{Mode: plugin.InputVoiceAndDTMF, DTMFLength: 1}), reply.Say("Welcome. Press 0 for a person."))
 	case turn.DTMF == "0":
 		return reply.Transfer("asked for a person", plugin.TransferOptions{Summary: "pressed 0"})
 	case turn.DTMF == "9":
@@ -55,7 +55,7 @@ func TestCall(t *testing.T) {
 		in, set := greeting.Input()
 		is(t, "input set", set, true)
 		is(t, "length", in.DTMFLength, 1)
-		is(t, "mode", in.Mode, plugin.VoiceAndDTMF)
+		is(t, "mode", in.Mode, plugin.InputVoiceAndDTMF)
 
 		spoken := call.Say(plugintest.Hello())
 		if d := spoken.Played(); d < 400*time.Millisecond || d > 3*time.Second {

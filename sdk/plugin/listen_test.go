@@ -1,0 +1,109 @@
+package plugin
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
+)
+
+// TestServeOn: each host that connects configures the plugin, and it goes when ctx ends.
+func TestServeOn(t *testing.T) {
+	configured := make(chan string, 2)
+	bot := Plugin{
+		Handler: CallFunc(func(ctx context.Context, _ *Call) error { <-ctx.Done(); return nil }),
+		Configure: func(_ context.Context, s Settings) error {
+			configured <- s.Map()["host"].(string) //nolint:forcetypeassert // what this test sends
+			return nil
+		},
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := listenAlone(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is %v, %v", info, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := bot.ServeOn(ctx, l); err != nil {
+			t.Errorf("ServeOn: %v", err)
+		}
+	})
+	for _, host := range []string{"first", "second"} {
+		settings, err := structpb.NewStruct(map[string]any{"host": host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := pluginv1.NewPluginClient(conn).Configure(t.Context(), &pluginv1.ConfigureRequest{Settings: settings})
+		if err != nil || len(answer.Errors) > 0 {
+			t.Errorf("Configure by the %s host: %v, %v", host, answer, err)
+		}
+		if got := <-configured; got != host {
+			t.Errorf("configured by %q, want %q", got, host)
+		}
+		conn.Close()
+	}
+	stop()
+	serving.Wait()
+	if _, err := net.Dial("unix", socket); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// TestListenAlone: a socket that was left behind goes, and nothing else does.
+func TestListenAlone(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := listenAlone(socket); err == nil || !strings.Contains(err.Error(), "another program answers there") {
+		t.Errorf("over one that answers: %v, %v", l, err)
+	}
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	l, err := listenAlone(socket)
+	if err != nil {
+		t.Fatalf("over one that was left behind: %v", err)
+	}
+	l.Close()
+	if err := os.WriteFile(socket, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := listenAlone(socket); err == nil || !strings.Contains(err.Error(), "is no socket") {
+		t.Errorf("over a file: %v, %v", l, err)
+	}
+	if text, _ := os.ReadFile(socket); string(text) != "mine" {
+		t.Error("the file is gone")
+	}
+}
+
+// TestByHand: an address that cannot be served at is refused with what it should be.
+func TestByHand(t *testing.T) {
+	bot := Plugin{Handler: CallFunc(func(context.Context, *Call) error { return nil })}
+	for address, says := range map[string]string{
+		"127.0.0.1:99":          "want unix:///path",
+		"unix://relative":       "want unix:///path",
+		"unix:///no/such/dir/s": "listen for a host",
+	} {
+		if err := bot.serveByHand(address); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", address, err, says)
+		}
+	}
+}
