@@ -176,3 +176,42 @@ func TestReadmeShowsTheFirstPlugin(t *testing.T) {
 		t.Error("README.md does not show examples/first-plugin/main.go as it is")
 	}
 }
+
+// TestNamedTests: the tests that docs/compatibility.md says hold a promise are there.
+func TestNamedTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	in := regexp.MustCompile("in `([a-z/-]+)`")
+	for row := range strings.Lines(string(text)) {
+		// Each name, or a few with commas, stands before where it is.
+		tests, places := named.FindAllStringSubmatchIndex(row, -1), in.FindAllStringSubmatchIndex(row, -1)
+		for _, at := range tests {
+			name, where := row[at[2]:at[3]], ""
+			for _, place := range places {
+				if place[0] > at[0] {
+					where = row[place[2]:place[3]]
+					break
+				}
+			}
+			if !declares(t, where, name) {
+				t.Errorf("docs/compatibility.md: %s is not in %q", name, where)
+			}
+		}
+	}
+}
+
+// declares says whether a package's tests have one of that name.
+func declares(t *testing.T, pkg, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		source, err := os.ReadFile(file)
+		return err == nil && bytes.Contains(source, []byte("func "+name+"("))
+	})
+}
