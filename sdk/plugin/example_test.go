@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -194,6 +195,18 @@ func ExampleCallFunc() {
 	}
 	main := func() { plugin.Serve(plugin.CallFunc(bot)) }
 	_ = main
+}
+
+// A bot in a debugger, which a host finds at a socket.
+func ExamplePlugin_ServeOn() {
+	debug := func(ctx context.Context) error {
+		l, err := net.Listen("unix", "/run/user/1000/bot.sock")
+		if err != nil {
+			return err
+		}
+		return plugin.Plugin{Name: "repeat", Handler: plugin.HandlerFunc(repeat)}.ServeOn(ctx, l)
+	}
+	_ = debug
 }
 
 // What main does before it serves is logged by the host, too.

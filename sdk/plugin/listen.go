@@ -16,7 +16,8 @@ import (
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
-// ServeOn serves the plugin to hosts that connect to l, until ctx ends, and closes l.
+// ServeOn serves the plugin to hosts that connect to l, until ctx ends, and closes l. It
+// returns nil then, and an error if l fails first.
 // It is for tests and for debuggers: nothing is encrypted and nobody is asked who they
 // are, so let l be in memory or a Unix socket that only you may use. Each host that
 // connects configures the plugin anew.

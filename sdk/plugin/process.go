@@ -34,7 +34,7 @@ func Log() hclog.Logger { return processLog() }
 
 // Serve serves the plugin until the host ends the process. It is the last
 // statement of main, and is called once. Run by hand, it says what to do instead and exits
-// with code 1. It takes standard input, SIGTERM and SIGINT for itself, because the end of
+// with code 1; with BYOVA_PLUGIN_LISTEN=unix:///path it waits there for a host. It takes standard input, SIGTERM and SIGINT for itself, because the end of
 // the process is the host's to say: what must be done then belongs to the end of a call.
 func (p Plugin) Serve() {
 	if os.Getenv(wire.CookieKey) != wire.CookieValue {
