@@ -19,4 +19,4 @@ if command -v "${CC:-$(go env CC)}" >/dev/null 2>&1; then
 	race=-race
 	export CGO_ENABLED=1
 fi
-BYOVA_TEST_PYTHON=1 go test $race -count=1 -timeout 5m -run '^TestPython' ./examples/plugin-python ./cmd/byova-host "$@"
+BYOVA_TEST_PYTHON=1 go test $race -count=1 -timeout 5m -run '^TestPython' ./examples/plugin-python ./cmd/byova-host ./sdk/plugin/plugintest "$@"

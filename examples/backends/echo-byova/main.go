@@ -75,6 +75,8 @@ func call(w http.ResponseWriter, r *http.Request) {
 				break
 			}
 			answer = tone(330, 200*time.Millisecond)
+		case "no_input", "custom_event": // each waits for an answer, too
+			answer = tone(220, 200*time.Millisecond)
 		}
 		if len(answer) > 0 {
 			err = send(ws, "prompt", object{"audio": base64.StdEncoding.EncodeToString(answer), "final": true})

@@ -251,8 +251,6 @@ func (v *verifier) takesMany(t *trial) {
 		}
 		for _, call := range calls {
 			call.Answer().wait()
-		}
-		for _, call := range calls {
 			call.end()
 		}
 	})

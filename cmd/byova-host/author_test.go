@@ -1,0 +1,147 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/byova-host/byova-host/sdk/plugin/plugintest"
+)
+
+// TestVerify: the verdict in words, as JSON, and as the exit code.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	code, out, errs := cli(t, "plugins", "verify", echoBinary)
+	if code != 0 || !strings.Contains(out, "kept     answers speech") || !strings.Contains(out, "verdict  echo 1.0.0: ") {
+		t.Errorf("echo: exit %d\n%s%s", code, out, errs)
+	}
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte("#!/bin/sh\necho hello\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = cli(t, "plugins", "verify", "--json", bad)
+	var report plugintest.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 1 || len(report.Checks) != 1 || report.Checks[0].Outcome != plugintest.Broken {
+		t.Errorf("a program that is no plugin: exit %d, %v\n%s%s", code, err, out, errs)
+	}
+}
+
+// TestVerifySettings: a plugin that needs settings gets those of its section.
+func TestVerifySettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "byova.yaml")
+	text := "plugins:\n  echo:\n    path: " + echoBinary + "\n    settings: {misspelt: 1}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := cli(t, "plugins", "verify", "--config", file, echoBinary); code != 1 || !strings.Contains(out, "misspelt") {
+		t.Errorf("wrong settings: exit %d\n%s", code, out)
+	}
+	if code, _, errs := cli(t, "plugins", "verify", "--config", file, hostBinary); code != 1 || !strings.Contains(errs, `has no plugin "byova-host"`) {
+		t.Errorf("no section: exit %d\n%s", code, errs)
+	}
+}
+
+// TestCallPlugin: one command calls a plugin, on a host of its own of which nothing is left.
+func TestCallPlugin(t *testing.T) {
+	record := filepath.Join(t.TempDir(), "call.wav")
+	code, out, errs := cli(t, "call", "--plugin", echoBinary, "--record", record)
+	if code != 0 || !strings.Contains(out, "verdict  ok") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if readWAV(t, record).Channels != 2 {
+		t.Error("the call was not recorded")
+	}
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"call", "--plugin", "no/such"}, 1, "no/such"},
+		{[]string{"call", "--plugin", echoBinary, "--tls"}, 2, "no TLS"},
+		{[]string{"call", "--plugin", echoBinary, "--dtmf", "x"}, 2, "not a key"},
+		{[]string{"call", "--plugin", echoBinary, "--addr", "127.0.0.1:1"}, 2, "--addr"},
+		{[]string{"call", "--plugin-log", "debug"}, 2, "--plugin-log goes with"},
+	} {
+		if code, out, errs := cli(t, test.args...); code != test.code || !strings.Contains(errs, test.says) {
+			t.Errorf("%v: exit %d, want %d that says %q:\n%s%s", test.args, code, test.code, test.says, out, errs)
+		}
+	}
+}
+
+// TestNew: what is written is called as its README says.
+func TestNew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mybot")
+	code, out, errs := cli(t, "new", dir)
+	if code != 0 || !strings.Contains(out, "make run") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	command := exec.CommandContext(t.Context(), "make", "run")
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), "verdict  ok") {
+		t.Errorf("make run: %v\n%s", err, out)
+	}
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"new", dir}, 1, "is not empty"},
+		{[]string{"new", filepath.Join(t.TempDir(), "b"), "--template", "magic"}, 2, `one of "turn","event","streaming"`},
+		{[]string{"new", filepath.Join(t.TempDir(), "b"), "--sdk", dir}, 2, "there is no go.mod of"},
+	} {
+		if code, _, errs := cli(t, test.args...); code != test.code || !strings.Contains(errs, test.says) {
+			t.Errorf("%v: exit %d, want %d that says %q:\n%s", test.args, code, test.code, test.says, errs)
+		}
+	}
+}
+
+// TestAttach: a host takes a bot that somebody else runs, and finds it again when it was
+// started anew.
+func TestAttach(t *testing.T) {
+	socket := filepath.Join(runtimeDir(t), "bot.sock")
+	bot := func() *exec.Cmd {
+		command := exec.Command(echoBinary)
+		command.Env = append(os.Environ(), "BYOVA_PLUGIN_LISTEN=unix://"+socket)
+		command.Stderr = os.Stderr
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+		eventually(t, 10*time.Second, "the bot listens", func() bool { _, err := os.Stat(socket); return err == nil })
+		return command
+	}
+	none := start(t, runtimeDir(t), "--plugin", "unix://"+socket)
+	if code := none.wait(t, 20*time.Second); code != 1 || !strings.Contains(none.log.String(), "BYOVA_PLUGIN_LISTEN=unix://"+socket) {
+		t.Errorf("without the bot: exit %d\n%s", code, none.log)
+	}
+	first := bot()
+	p := start(t, runtimeDir(t), "--watch", "--plugin", "unix://"+socket)
+	if p.addr == "" {
+		t.Fatalf("the host did not start\n%s", p.log)
+	}
+	call := func() {
+		t.Helper()
+		if code, out, errs := cli(t, "call", "--addr", p.addr, "--agent", "echo", "--dtmf", "5"); code != 0 {
+			t.Errorf("call: exit %d\n%s%s", code, out, errs)
+		}
+	}
+	call()
+	_ = first.Process.Kill()
+	_ = first.Wait()
+	_ = os.Remove(socket)
+	bot()
+	eventually(t, 20*time.Second, "the host is attached again", func() bool { return strings.Contains(p.log.String(), "plugin is back") })
+	call()
+	if plugin := onlyPlugin(t, p); plugin.Name != "bot" || plugin.Path != "unix://"+socket || plugin.Restarts != 1 {
+		t.Errorf("the list has %+v", plugin)
+	}
+	p.stop(t)
+}
