@@ -4,7 +4,7 @@
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 
-.PHONY: build demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test docs-test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -66,6 +66,10 @@ outlive:
 ## test: everything but what needs Python
 test:
 	./internal/run-tests.sh
+
+## docs-test: what the documents show in shell blocks, run as it stands
+docs-test:
+	$(GO) test -count=1 -v -timeout 20m -run '^TestBlocks$$' ./internal/docs -blocks
 
 ## test-python: the bot in Python, run by the host; needs a Python with gRPC
 test-python:
