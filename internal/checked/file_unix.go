@@ -13,7 +13,7 @@ const noWait = syscall.O_NONBLOCK
 
 func checkMode(info fs.FileInfo) error {
 	if info.Mode().Perm()&0o111 == 0 {
-		return errors.New("it is not executable")
+		return errors.New("it is not executable: make it so with chmod +x")
 	}
 	return nil
 }

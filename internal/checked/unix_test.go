@@ -14,6 +14,6 @@ func TestCopyRefusesOnUnix(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuses(t, pipe, "", "it is no regular file") // and does not wait for a writer
-	refuses(t, file(t, "text", []byte("hi"), 0o600), "", "it is not executable")
+	refuses(t, file(t, "text", []byte("hi"), 0o600), "", "it is not executable: make it so with chmod +x")
 	refuses(t, "/dev/null", "", "it is no regular file")
 }

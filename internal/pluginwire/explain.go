@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -83,6 +85,9 @@ func (s *start) notExecuted(err error) error {
 	}
 	if _, there := os.Stat(s.config.Path); errors.Is(err, fs.ErrNotExist) && there == nil {
 		return errors.New("execute it: what is to run it is not there: the interpreter of its #! line, or its loader")
+	}
+	if errors.Is(err, syscall.ENOEXEC) {
+		return fmt.Errorf("execute it: %w: build it for %s/%s, or give a script its #! line", err, runtime.GOOS, runtime.GOARCH)
 	}
 	return fmt.Errorf("execute it: %w", err)
 }

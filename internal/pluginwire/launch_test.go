@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,8 +112,8 @@ func TestFilesThatAreNoPlugins(t *testing.T) {
 	for _, test := range []struct{ name, path, want string }{
 		{"missing", filepath.Join(dir, "none"), "no such file or directory"},
 		{"directory", dir, "it is a directory, not a plugin's executable"},
-		{"not executable", file("text", "hi", 0o600), "it is not executable"},
-		{"no program", file("data", "hi", 0o700), "execute it: exec format error"},
+		{"not executable", file("text", "hi", 0o600), "it is not executable: make it so with chmod +x"},
+		{"no program", file("data", "hi", 0o700), "execute it: exec format error: build it for " + runtime.GOOS + "/" + runtime.GOARCH + ", or give a script its #! line"},
 		{"no interpreter", file("orphan", "#!/no/such/python3\n", 0o700), "the interpreter of its #! line"},
 		{"script", file("script", "#!/bin/sh\necho hi there\n", 0o700), `it ended without a handshake, is it a byova plugin? exit status 0; it last wrote "hi there"`},
 		{"hanging script", file("hang", "#!/bin/sh\nsleep 1000\n", 0o700), `it printed nothing`},
