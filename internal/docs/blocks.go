@@ -30,7 +30,9 @@ func checkMarks(p page) (problems []problem) {
 	return problems
 }
 
-func (b block) runs() bool { return b.mark == "run" || b.mark == "server" }
+func (b block) runs() bool {
+	return b.mark == "run" || b.mark == "server" || b.mark == "another server"
+}
 
 // runner runs the blocks of one page.
 type runner struct {
@@ -38,8 +40,8 @@ type runner struct {
 	env   []string // of all blocks
 	limit time.Duration
 
-	group  int // the process group of the blocks
-	server *server
+	group   int // the process group of the blocks
+	servers []*server
 }
 
 // run runs the marked blocks of a page in order, until one fails.
@@ -55,19 +57,24 @@ func (r *runner) run(p page) (err error) {
 	}
 	r.group = keeper.Process.Pid
 	defer func() {
-		err = errors.Join(err, r.stopServer())
+		err = errors.Join(err, r.stopServers())
 		_ = syscall.Kill(-r.group, syscall.SIGKILL)
 		_ = input.Close()
 		_ = keeper.Wait()
 	}()
 	for _, b := range p.blocks {
-		act := r.block
-		if b.mark == "server" {
-			act = r.serve
-		} else if b.mark != "run" {
-			continue
+		var err error
+		switch b.mark {
+		case "run":
+			err = r.block(b.code)
+		case "server":
+			if err = r.stopServers(); err == nil {
+				err = r.serve(b.code)
+			}
+		case "another server":
+			err = r.serve(b.code)
 		}
-		if err := act(b.code); err != nil {
+		if err != nil {
 			return fmt.Errorf("%s:%d: %w", p.path, b.line, err)
 		}
 	}
@@ -115,8 +122,8 @@ func (r *runner) block(code string) error {
 	}
 	said, _ := os.ReadFile(out.Name())
 	err = fmt.Errorf("this block failed: %w\n%s", err, said)
-	if r.server != nil {
-		err = fmt.Errorf("%w--- the server:\n%s", err, r.server.said.String())
+	for _, s := range r.servers {
+		err = fmt.Errorf("%w--- the server:\n%s", err, s.said.String())
 	}
 	return err
 }
@@ -130,11 +137,8 @@ type server struct {
 	said      logtest.Log
 }
 
-// serve starts a server in place of the one before, and waits until it listens.
+// serve starts a server and waits until it listens.
 func (r *runner) serve(code string) error {
-	if err := r.stopServer(); err != nil {
-		return err
-	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return err
@@ -147,14 +151,15 @@ func (r *runner) serve(code string) error {
 		return err
 	}
 	go s.wait(read)
-	r.server = s
 	select {
 	case <-s.listening:
+		r.servers = append(r.servers, s)
 		return nil
 	case <-s.ended:
-		r.server = nil
 		return fmt.Errorf("this server ended before it listened: %w\n%s", s.err, s.said.String())
 	case <-time.After(r.limit):
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+		<-s.ended
 		return fmt.Errorf("this server does not listen after %v\n%s", r.limit, s.said.String())
 	}
 }
@@ -176,13 +181,17 @@ func (s *server) wait(read *os.File) {
 	close(s.ended)
 }
 
-// stopServer ends the server as Ctrl-C does, and kills one that does not end.
-func (r *runner) stopServer() error {
-	s := r.server
-	if s == nil {
-		return nil
+// stopServers ends the servers, the last one first.
+func (r *runner) stopServers() (err error) {
+	for _, s := range slices.Backward(r.servers) {
+		err = errors.Join(err, s.stop(r.limit))
 	}
-	r.server = nil
+	r.servers = nil
+	return err
+}
+
+// stop ends a server as Ctrl-C does, and kills one that does not end.
+func (s *server) stop(limit time.Duration) error {
 	if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGINT); err != nil { // it is gone
 		<-s.ended
 		return fmt.Errorf("the server ended by itself: %w\n%s", s.err, s.said.String())
@@ -190,10 +199,10 @@ func (r *runner) stopServer() error {
 	select {
 	case <-s.ended:
 		return nil
-	case <-time.After(r.limit):
+	case <-time.After(limit):
 		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		<-s.ended
-		return fmt.Errorf("the server has not ended %v after SIGINT", r.limit)
+		return fmt.Errorf("the server has not ended %v after SIGINT", limit)
 	}
 }
 

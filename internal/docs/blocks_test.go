@@ -101,6 +101,7 @@ func TestRunner(t *testing.T) {
 		{"too long", mark("run", "cat fifo"), "a.md:2: this block failed: not ended after 300ms\n"},
 		{"in the background", mark("run", "cat fifo & echo $! >pid") + mark("run", "kill -0 $(cat pid)"), ""},
 		{"a server", mark("server", listen) + mark("run", "test ! -e ended") + mark("server", listen) + mark("run", "test -e ended"), ""},
+		{"servers beside each other", mark("server", "echo listening on 1; cat fifo") + mark("another server", listen) + mark("run", "test ! -e ended") + mark("server", listen) + mark("run", "test -e ended"), ""},
 		{"a block fails beside a server", mark("server", listen) + mark("run", "false"), "a.md:6: this block failed: exit status 1\n--- the server:\nready\nlistening on 1\n"},
 		{"a server that does not start", mark("server", "echo no; exit 1"), "a.md:2: this server ended before it listened: exit status 1\nno\n"},
 		{"a server that says nothing", mark("server", "cat fifo"), "a.md:2: this server does not listen after 300ms\n"},

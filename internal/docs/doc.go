@@ -5,11 +5,12 @@
 // A mark is an HTML comment on the line before a fenced sh block, which readers do
 // not see:
 //
-//	<!-- run -->     is run; exit status 0 is expected
-//	<!-- server -->  is started, and goes on once it has printed "listening on"
+//	<!-- run -->             is run; exit status 0 is expected
+//	<!-- server -->          is started, and goes on once it has printed "listening on"
+//	<!-- another server -->  is started beside those before
 //
 // The blocks of a page run in order, in one copy of the source with bin/ built, a HOME
 // and an XDG_RUNTIME_DIR of their own, and sh -eu. They share the files, and no
-// variables. A server ends where the next one begins, and with its page; so does what
-// a block leaves in the background.
+// variables. Servers end where the next one begins, and with their page; so does what a
+// block leaves in the background.
 package docs
