@@ -145,3 +145,28 @@ func TestAttach(t *testing.T) {
 	}
 	p.stop(t)
 }
+
+// TestNamelessBot: the agent of a bot that says no name is called as the host calls the
+// plugin, also when a program in another file has taken its place.
+func TestNamelessBot(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"first", "first-v2"} {
+		if err := build([]string{"-o", filepath.Join(dir, file), "../../examples/first-plugin"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := start(t, runtimeDir(t), "--plugin", filepath.Join(dir, "first"))
+	if p.addr == "" {
+		t.Fatalf("the host did not start\n%s", p.log)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
+	for _, act := range [][]string{{"plugins", "swap", "first", filepath.Join(dir, "first-v2")}, {"plugins", "list"}} {
+		if code, out, errs := cli(t, "call", "--addr", p.addr, "--agent", "first", "--dtmf", "0"); code != 0 {
+			t.Errorf("before %v: exit %d\n%s%s", act, code, out, errs)
+		}
+		if code, out, errs := cli(t, act...); code != 0 || strings.Contains(out, "does not offer") {
+			t.Errorf("%v: exit %d\n%s%s", act, code, out, errs)
+		}
+	}
+	p.stop(t)
+}

@@ -190,7 +190,7 @@ func newChildProcess(config Config, log hclog.Logger) (*Process, error) {
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 			cmd.Env = append(pluginEnv(os.Environ(), config.Limits), spec.Env...)
-			cmd.Env = append(cmd.Env, wire.ClientCertEnv+"="+wire.CertificatePEM(certificate), wire.PathEnv+"="+origin)
+			cmd.Env = append(cmd.Env, wire.ClientCertEnv+"="+wire.CertificatePEM(certificate), wire.PathEnv+"="+origin, wire.NameEnv+"="+config.Name)
 			return p.child, nil
 		},
 		// The plugin's certificate becomes the only root: go-plugin takes it

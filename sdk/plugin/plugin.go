@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
@@ -71,7 +72,8 @@ const (
 // Plugin is a bot with all there is to say about it. Only Handler is needed; what is left
 // zero means what its comment says. Do not change it while it is served.
 type Plugin struct {
-	// Name is shown in logs; empty means the base name of the executable.
+	// Name is shown in logs; empty means the name that the host knows the plugin by,
+	// which is the same after a swap to another file, or the program's by hand.
 	Name string
 	// Version is shown in logs and lists, as it is; empty shows none.
 	Version string
@@ -122,11 +124,10 @@ func (p Plugin) withDefaults() Plugin {
 		panic("plugin: Plugin.Handler is nil")
 	}
 	if p.Name == "" {
-		path, err := os.Executable()
-		if err != nil {
-			path = os.Args[0]
-		}
-		p.Name = strings.TrimSuffix(filepath.Base(path), ".exe")
+		p.Name = os.Getenv(wire.NameEnv)
+	}
+	if p.Name == "" { // nobody started it but a person
+		p.Name = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	}
 	if len(p.Agents) == 0 {
 		p.Agents = []Agent{{ID: p.Name}}

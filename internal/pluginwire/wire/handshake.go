@@ -30,6 +30,10 @@ const (
 	// runs is a copy of it, which has nothing beside it.
 	PathEnv = "BYOVA_PLUGIN_PATH"
 
+	// NameEnv carries the name that the host knows the plugin by. It stays the same
+	// when another program takes its place.
+	NameEnv = "BYOVA_PLUGIN_NAME"
+
 	// ListenEnv has a plugin that is run by hand serve at an address, unix:///path,
 	// so that it can run under a debugger.
 	ListenEnv = "BYOVA_PLUGIN_LISTEN"
