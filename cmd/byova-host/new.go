@@ -88,7 +88,7 @@ func tidy(ctx context.Context, dir string) error {
 	if err != nil {
 		return errors.New("there is no go on the path: install Go 1.26, then run `go mod tidy` there")
 	}
-	command := exec.CommandContext(ctx, tool, "mod", "tidy")
+	command := exec.CommandContext(ctx, tool, "mod", "tidy") //nolint:gosec // the user's own Go
 	command.Dir, command.Env = dir, append(os.Environ(), "GOWORK=off")
 	if said, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("go mod tidy: %w\n%s", err, said)

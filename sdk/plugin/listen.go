@@ -58,15 +58,15 @@ func (p Plugin) serveByHand(address string) error {
 // listenAlone listens on a socket for this user only. One that a plugin left behind
 // goes; one that answers stays.
 func listenAlone(path string) (net.Listener, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
+	if conn, err := net.Dial("unix", path); err == nil { //nolint:gosec // the author names the socket
 		conn.Close()
 		return nil, fmt.Errorf("%s: another program answers there: end it, or name another socket in %s", path, wire.ListenEnv)
 	}
-	if info, err := os.Lstat(path); err == nil {
+	if info, err := os.Lstat(path); err == nil { //nolint:gosec // the author names the socket
 		if info.Mode()&os.ModeSocket == 0 {
 			return nil, fmt.Errorf("%s is there and is no socket: name another in %s", path, wire.ListenEnv)
 		}
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(path); err != nil { //nolint:gosec // the author names the socket
 			return nil, fmt.Errorf("replace the old socket: %w", errors.Unwrap(err))
 		}
 	}
@@ -74,7 +74,7 @@ func listenAlone(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for a host: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, 0o600); err != nil { //nolint:gosec // the author names the socket
 		l.Close()
 		return nil, fmt.Errorf("keep others off the socket: %w", err)
 	}

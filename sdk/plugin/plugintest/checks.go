@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -114,9 +115,7 @@ func describesItself(t *trial, process *pluginwire.Process) {
 func (v *verifier) refusesSettings(t *trial) {
 	const unknown = "no_such_setting"
 	settings := map[string]any{unknown: true}
-	for name, value := range v.options.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, v.options.Settings)
 	process, err := v.launchWith(t.ctx, settings)
 	if err == nil {
 		process.Stop(t.ctx)
