@@ -136,19 +136,20 @@ func TestEveryPackageHasADoc(t *testing.T) {
 	}
 }
 
-// TestReadmeShowsTheFirstPlugin holds the README's code equal to the example.
-func TestReadmeShowsTheFirstPlugin(t *testing.T) {
+// TestReadmeShowsABot holds the README's code equal to what byova-host new writes.
+func TestReadmeShowsABot(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(filepath.Join(root, "examples/first-plugin/main.go"))
+	source, err := os.ReadFile(filepath.Join(root, "internal/starter/templates/turn/main.go.tmpl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, code, found := bytes.Cut(source, []byte("package main"))
-	if !found || !bytes.Contains(readme, bytes.TrimSpace(code)) {
-		t.Error("README.md does not show examples/first-plugin/main.go as it is")
+	_, code, _ := bytes.Cut(readme, []byte("```go\n"))
+	code, _, found := bytes.Cut(code, []byte("\t...\n```"))
+	if !found || !bytes.Contains(source, code) {
+		t.Errorf("README.md does not show the bot that byova-host new writes, but\n%s", code)
 	}
 }
 

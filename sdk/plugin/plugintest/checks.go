@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/pluginwire"
@@ -242,16 +243,16 @@ const manyCalls = 20
 
 func (v *verifier) takesMany(t *trial) {
 	v.onHost(t, func(h *Host) {
-		var calls []*Call
+		var calling sync.WaitGroup
 		for range manyCalls {
 			call := h.Call(CallOptions{Agent: v.options.Agent})
 			call.Start()
-			calls = append(calls, call)
+			calling.Go(func() {
+				call.Answer().wait()
+				call.end()
+			})
 		}
-		for _, call := range calls {
-			call.Answer().wait()
-			call.end()
-		}
+		calling.Wait()
 	})
 }
 

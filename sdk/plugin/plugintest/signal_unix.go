@@ -22,6 +22,9 @@ func (v *verifier) staysWithHost(t *trial) {
 		c.greet()
 		c.until(t, "a call is answered after SIGINT and SIGTERM, which the host's own end begins with", (*wireCall).answered)
 		c.pause(time.Second) // a process takes a while to end
+		if err := p.Err(); err != nil {
+			t.Fatalf("SIGINT and SIGTERM end it: leave its end to the host, whose calls go on: %v", err)
+		}
 		c.Close()
 	})
 }
