@@ -40,6 +40,7 @@ type InputCheck struct {
 	Terminator string   `yaml:"terminator,omitempty" keys:"yes"`
 	InterDigit Duration `yaml:"inter_digit,omitempty"`
 	NoInput    Duration `yaml:"no_input,omitempty"`
+	Sensitive  *bool    `yaml:"sensitive,omitempty"`
 }
 
 // conditions names those that are set.
@@ -169,6 +170,9 @@ func (i *InputCheck) String() string {
 	}
 	if i.NoInput != 0 {
 		parts = append(parts, fmt.Sprintf("%v until no input", i.NoInput))
+	}
+	if i.Sensitive != nil {
+		parts = append(parts, map[bool]string{true: "sensitive input", false: "input that is not sensitive"}[*i.Sensitive])
 	}
 	return "an answer that asks for " + strings.Join(parts, ", ")
 }

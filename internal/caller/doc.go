@@ -54,9 +54,10 @@
 //	            play_cut      ... was cut: audio_ms played, dropped_ms not
 //	            note          something worth knowing: text
 //	response    type (FINAL, PARTIAL, CHUNK), prompts, events, input_mode,
-//	            input_handling_config (true when present), event_name and
-//	            metadata (of the first event), session_transcript and
-//	            session_summary (true when there is text), input
+//	            input_sensitive, input_handling_config (true when present),
+//	            event_name and metadata (of the first event),
+//	            session_transcript and session_summary (true when there is
+//	            text), input
 //	input       dtmf_length, terminator, inter_digit_ms, no_input_ms, max_speech_ms
 //	prompts     bytes, audio_ms, barge_in, text, uri, wav (true when so),
 //	            flaw (why a WAV prompt would not play)

@@ -58,6 +58,7 @@ type Response struct {
 	Prompts   []Prompt `json:"prompts,omitempty"`
 	Events    []string `json:"events,omitempty"`
 	InputMode string   `json:"input_mode,omitempty"` // empty when unset
+	Sensitive bool     `json:"input_sensitive,omitempty"`
 	Config    bool     `json:"input_handling_config,omitempty"`
 
 	Name       string         `json:"event_name,omitempty"` // of the first event
@@ -150,7 +151,7 @@ func (r *Response) audio() int {
 
 // describe summarises a message and gives the audio to play for each prompt.
 func describe(m *mediav1.VoiceVAResponse) (*Response, [][]byte) {
-	r := &Response{Type: m.GetResponseType().String(), Config: m.GetInputHandlingConfig() != nil}
+	r := &Response{Type: m.GetResponseType().String(), Sensitive: m.GetInputSensitive(), Config: m.GetInputHandlingConfig() != nil}
 	if mode := m.GetInputMode(); mode != mediav1.VoiceVAInputMode_INPUT_VOICE_MODE_UNSPECIFIED {
 		r.InputMode = mode.String()
 	}

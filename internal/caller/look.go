@@ -271,6 +271,8 @@ func (i *InputCheck) look(s sight, r *rpcLog) (met, decided bool, why string) {
 		why = fmt.Sprintf("it waits %g ms between keys", got.InterDigitMS)
 	case i.NoInput != 0 && got.NoInputMS != millis(time.Duration(i.NoInput)):
 		why = fmt.Sprintf("it waits %g ms for input", got.NoInputMS)
+	case i.Sensitive != nil && next.Sensitive != *i.Sensitive:
+		why = map[bool]string{true: "it is sensitive", false: "it is not sensitive"}[next.Sensitive]
 	}
 	return why == "", true, why
 }

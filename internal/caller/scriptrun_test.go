@@ -172,6 +172,8 @@ func TestExpect(t *testing.T) {
 		{"input mode", "expect: {input: {mode: voice}}", menu, `input_mode is "INPUT_EVENT_DTMF"`},
 		{"input length", "expect: {input: {dtmf_length: 1}}", menu, "it asks for entries of 4 keys"},
 		{"input times", "expect: {input: {no_input: 1s}}", menu, "it waits 5000 ms for input"},
+		{"sensitive", "say: hello, expect: {input: {sensitive: true}}", &server{tweak: on("answer final", edit(func(m *out) { m.InputSensitive = true }))}, ""},
+		{"not sensitive", "expect: {input: {sensitive: false}}, expect: {input: {sensitive: true}}", menu, "asks for sensitive input: it is not sensitive"},
 		{"ends", "press: '7#', expect: {ends: custom_event, name: end, metadata: {reason: asked}, transcript: true}", &server{}, ""},
 		{"ends otherwise", "press: '9#', expect: {ends: transfer}", &server{}, "it ended with SESSION_END"},
 		{"ends with other data", "press: '0#', expect: {ends: transfer, metadata: {reason: bored}}", &server{}, `reason is "asked"`},

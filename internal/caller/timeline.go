@@ -183,6 +183,9 @@ func (r *Response) String() string {
 	if r.InputMode != "" {
 		parts = append(parts, r.InputMode)
 	}
+	if r.Sensitive {
+		parts = append(parts, "sensitive")
+	}
 	if r.Transcript {
 		parts = append(parts, "transcript")
 	}

@@ -230,7 +230,7 @@ func (r *rpcLog) nextInput() (next Response) {
 			continue
 		}
 		if g.InputMode != "" {
-			next.InputMode = g.InputMode
+			next.InputMode, next.Sensitive = g.InputMode, g.Sensitive
 		}
 		if g.Config {
 			next.Config, next.Input = true, g.Input
