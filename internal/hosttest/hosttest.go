@@ -86,9 +86,10 @@ func Serve(t *testing.T, plugin string, settings map[string]any, configure ...fu
 	return h
 }
 
-// Call plays a script to an agent. The caller says hello whatever it is to say. All must
-// be as the script says, with no rule broken.
-func (h *Host) Call(t *testing.T, agent, script string) *caller.Result {
+// Call plays a script to an agent, "" for the default one. The caller says hello whatever
+// it is to say. All must be as the script says, with no rule broken. Watch is shown what
+// happens as it happens.
+func (h *Host) Call(t *testing.T, agent, script string, watch ...func(caller.Entry)) *caller.Result {
 	t.Helper()
 	s, err := caller.ParseScript(filepath.Base(t.Name()), []byte(script), nil)
 	if err != nil {
@@ -99,7 +100,13 @@ func (h *Host) Call(t *testing.T, agent, script string) *caller.Result {
 		t.Fatal(err)
 	}
 	var timeline bytes.Buffer
-	o.Log = caller.NewTimeline(&timeline).Log
+	written := caller.NewTimeline(&timeline)
+	o.Log = func(e caller.Entry) {
+		written.Log(e)
+		for _, f := range watch {
+			f(e)
+		}
+	}
 	r, err := caller.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ var allowed = []struct {
 	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
-	{"internal/hosttest", []string{"host", "host/config", "internal/caller", "internal/logtest", "examples/speech"}},
+	{"internal/hosttest", []string{"host", "host/config", "internal/audio", "internal/caller", "internal/logtest", "sdk/speech", "examples/speech"}},
 	{"internal/clipmaker", []string{"internal/audio", "sdk/speech"}},
 	{"internal/byodsdemo", []string{"internal/byods/webextest"}},
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},

@@ -17,11 +17,9 @@ import (
 	"time"
 
 	"github.com/byova-host/byova-host/host/config"
-	"github.com/byova-host/byova-host/internal/audio"
 	"github.com/byova-host/byova-host/internal/caller"
 	"github.com/byova-host/byova-host/internal/hosttest"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
-	voices "github.com/byova-host/byova-host/sdk/speech"
 )
 
 // The test binary is the greeter itself when the host starts it.
@@ -48,57 +46,7 @@ func call(t *testing.T, h *hosttest.Host, steps string) []byte {
 			t.Errorf("the last words can be interrupted: %+v", f)
 		}
 	}
-	wav, err := audio.ParseWAV(r.Recording)
-	if err != nil {
-		t.Fatal(err)
-	}
-	both := audio.DecodeLinear16(nil, wav.Data)
-	bot := make([]int16, len(both)/2)
-	for i := range bot {
-		bot[i] = both[2*i+1]
-	}
-	return audio.EncodeMuLaw(nil, bot)
-}
-
-// spoken is what a text sounds like, said with the clips.
-func spoken(t *testing.T, text string) []byte {
-	t.Helper()
-	v := voices.New(voices.Config{Engines: []voices.Engine{voices.Clips()}})
-	defer v.Close()
-	var b bytes.Buffer
-	if err := v.Synthesize(t.Context(), voices.Request{Text: text}, &b); err != nil {
-		t.Fatal(err)
-	}
-	muLaw := audio.EncodeMuLaw(nil, audio.DecodeLinear16(nil, b.Bytes()))
-	for i, c := range muLaw { // a recording has one zero
-		if c == 0x7f {
-			muLaw[i] = 0xff
-		}
-	}
-	return muLaw
-}
-
-// wantHeard holds that a caller heard texts, in this order, and none of them more often.
-func wantHeard(t *testing.T, heard []byte, texts ...string) {
-	t.Helper()
-	times := map[string]int{}
-	for _, text := range texts {
-		times[text]++
-	}
-	for text, n := range times {
-		if got := bytes.Count(heard, spoken(t, text)); got > n {
-			t.Errorf("%q was heard %d times, want %d", text, got, n)
-		}
-	}
-	for _, text := range texts {
-		said := spoken(t, text)
-		i := bytes.Index(heard, said)
-		if i < 0 {
-			t.Errorf("%q was not heard, or not then, in %.1f s", text, float64(len(heard))/8000)
-			return
-		}
-		heard = heard[i+len(said):]
-	}
+	return hosttest.Heard(t, r)
 }
 
 const silent = "  - send: {event: NO_INPUT, on: new}\n"
@@ -154,7 +102,7 @@ func TestGreeter(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			heard := call(t, serve(t, test.settings), test.steps)
-			wantHeard(t, heard, test.heard...)
+			hosttest.WantSaid(t, heard, test.heard...)
 			if test.heard == nil && bytes.Count(heard, []byte{0xff}) > len(heard)*9/10 {
 				t.Error("the caller was left in silence")
 			}
