@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/byova-host/byova-host/internal/byods/webextest"
@@ -21,32 +22,23 @@ const (
 
 // journey is what is there while it is played.
 type journey struct {
-	out    io.Writer
-	dir    string
-	binary string // of byova-host
-	webex  *webextest.Server
-	config string
-	host   *host // nil: not running
+	out     io.Writer
+	dir     string
+	binary  string // of byova-host
+	webex   *webextest.Server
+	env     []string        // of what is run
+	host    *host           // nil: not running
+	printed strings.Builder // by the last command
 }
 
 // begin starts Webex and writes what the provider configures.
 func begin(ctx context.Context, dir, binary, plugin string, out io.Writer) (*journey, error) {
-	redirect, err := freeAddress(ctx)
+	j, hooks, err := newJourney(ctx, dir, binary, out)
 	if err != nil {
-		return nil, err
-	}
-	hooks, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	j := &journey{out: out, dir: dir, binary: binary, config: filepath.Join(dir, "host.yaml")}
-	j.webex = webextest.New(webextest.Config{RedirectURI: "http://" + redirect + "/callback", Domains: []string{"bots.example.com"}})
-	if err := j.webex.Start("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
 	known := j.webex.Config()
-	files := map[string]string{
-		"store.key": strings.Repeat("5e", 32), "webhook.secret": "the-secret-of-the-webhooks",
+	return j, j.write(map[string]string{
 		"integration.secret": known.IntegrationSecret, "service-app.secret": known.ServiceAppSecret,
 		"host.yaml": fmt.Sprintf(`listen: 127.0.0.1:0
 admin: unix://%s
@@ -62,13 +54,42 @@ plugins:
   echo: {path: %s}
 `, filepath.Join(dir, "admin.sock"), j.webex.API(), j.webex.Issuer(), known.IntegrationID, known.RedirectURI,
 			known.ServiceAppID, hooks, hooks, plugin),
+	})
+}
+
+// newJourney starts Webex and makes the provider's own secrets. Hooks is where its host may
+// listen for webhooks.
+func newJourney(ctx context.Context, dir, binary string, out io.Writer) (j *journey, hooks string, err error) {
+	redirect, err := freeAddress(ctx)
+	if err != nil {
+		return nil, "", err
 	}
+	if hooks, err = freeAddress(ctx); err != nil {
+		return nil, "", err
+	}
+	j = &journey{out: out, dir: dir, binary: binary, env: slices.DeleteFunc(os.Environ(), configures)}
+	j.webex = webextest.New(webextest.Config{RedirectURI: "http://" + redirect + "/callback", Domains: []string{"bots.example.com"}})
+	if err := j.webex.Start("127.0.0.1:0"); err != nil {
+		return nil, "", err
+	}
+	return j, hooks, j.write(map[string]string{
+		"store.key": strings.Repeat("5e", 32), "webhook.secret": "the-secret-of-the-webhooks",
+	})
+}
+
+// configures says whether a variable of the environment could change what the host does.
+func configures(variable string) bool {
+	return strings.HasPrefix(variable, "WEBEX_") || strings.HasPrefix(variable, "BYOVA_")
+}
+
+// write writes files, or closes Webex again.
+func (j *journey) write(files map[string]string) error {
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return nil, errors.Join(err, j.webex.Close())
+		if err := os.WriteFile(filepath.Join(j.dir, name), []byte(text), 0o600); err != nil { //nolint:gosec // a directory and names of our own
+			return errors.Join(err, j.webex.Close())
 		}
 	}
-	return j, nil
+	return nil
 }
 
 // freeAddress is one of this machine that nobody uses.
@@ -116,21 +137,23 @@ func (j *journey) end(failure error) error {
 	return errors.Join(err, j.webex.Close())
 }
 
-func (j *journey) login(ctx context.Context) error {
-	browser := func(line string) (string, error) { // what the person does with what is printed
-		if !strings.HasPrefix(line, j.webex.API()+"/authorize") {
-			return "", nil
-		}
-		return j.webex.Consent(line, false)
+// browser is what the person does with what is printed.
+func (j *journey) browser(line string) (string, error) {
+	if !strings.HasPrefix(line, j.webex.API()+"/authorize") {
+		return "", nil
 	}
-	if err := j.converse(ctx, browser, "auth", "login", "--no-browser"); err != nil {
+	return j.webex.Consent(line, false)
+}
+
+func (j *journey) login(ctx context.Context) error {
+	if err := j.converse(ctx, j.browser, "auth", "login", "--no-browser", "--config", "host.yaml"); err != nil {
 		return err
 	}
 	return j.command(ctx, "auth", "status")
 }
 
 func (j *journey) serve(ctx context.Context) (err error) {
-	if j.host, err = startHost(ctx, j.binary, j.dir, "serve", "--config", j.config); err != nil {
+	if j.host, err = startHost(ctx, j.binary, j.dir, j.env, "serve", "--config", "host.yaml"); err != nil {
 		return err
 	}
 	fmt.Fprintf(j.out, "  byova-host serves on %s\n", j.host.addr)

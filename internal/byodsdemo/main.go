@@ -4,6 +4,10 @@
 // when one does not go as it should.
 //
 //	make build && go run ./internal/byodsdemo bin/byova-host bin/plugins/echo
+//
+// With the directory of an example it plays the steps of that one instead:
+//
+//	go run ./internal/byodsdemo bin/byova-host bin/plugins/echo examples/webhook-handler
 package main
 
 import (
@@ -13,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,12 +26,12 @@ import (
 const limit = 2 * time.Minute
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: byodsdemo BYOVA-HOST PLUGIN")
+	if len(os.Args) != 3 && len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: byodsdemo BYOVA-HOST PLUGIN [EXAMPLE]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1], os.Args[2], os.Stdout)
+	err := run(ctx, os.Args[1], os.Args[2], strings.Join(os.Args[3:], ""), os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "byodsdemo:", err)
@@ -34,8 +39,8 @@ func main() {
 	}
 }
 
-// run plays the journey in a directory that it removes.
-func run(ctx context.Context, host, plugin string, out io.Writer) error {
+// run plays the journey, or an example if there is one, in a directory that it removes.
+func run(ctx context.Context, host, plugin, example string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "byods")
@@ -47,6 +52,9 @@ func run(ctx context.Context, host, plugin string, out io.Writer) error {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
+	}
+	if example != "" {
+		return playExample(ctx, dir, host, plugin, example, out)
 	}
 	j, err := begin(ctx, dir, host, plugin, out)
 	if err != nil {

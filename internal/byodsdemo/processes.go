@@ -23,9 +23,9 @@ type host struct {
 }
 
 // startHost starts one and waits for its one line.
-func startHost(ctx context.Context, binary, dir string, args ...string) (*host, error) {
+func startHost(ctx context.Context, binary, dir string, env []string, args ...string) (*host, error) {
 	h := &host{cmd: exec.CommandContext(ctx, binary, args...), log: newWatchedLog()} //nolint:gosec // the program under show, as below
-	h.cmd.Dir = dir
+	h.cmd.Dir, h.cmd.Env = dir, env
 	h.cmd.Stderr = h.log
 	h.cmd.Cancel = func() error { return h.cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := h.cmd.StdoutPipe()
@@ -54,15 +54,16 @@ func (h *host) stop() error {
 	return nil
 }
 
-// command runs byova-host with the configuration, and shows it and what it prints.
+// command runs byova-host with the journey's configuration, and shows it and what it prints.
 func (j *journey) command(ctx context.Context, args ...string) error {
-	return j.converse(ctx, nil, args...)
+	return j.converse(ctx, nil, append(args, "--config", "host.yaml")...)
 }
 
-// converse does the same; answer says what to type after a line, "" for nothing.
+// converse does so with all arguments; answer says what to type after a line, "" for nothing.
 func (j *journey) converse(ctx context.Context, answer func(line string) (string, error), args ...string) error {
 	fmt.Fprintf(j.out, "  $ byova-host %s\n", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, j.binary, append(args, "--config", j.config)...) //nolint:gosec // as above
+	cmd := exec.CommandContext(ctx, j.binary, args...) //nolint:gosec // as above
+	cmd.Dir, cmd.Env = j.dir, j.env
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -87,9 +88,11 @@ func (j *journey) converse(ctx context.Context, answer func(line string) (string
 
 // show prints a command's lines and types the answers.
 func (j *journey) show(printed io.Reader, in io.Writer, answer func(string) (string, error)) error {
+	j.printed.Reset()
 	lines := bufio.NewScanner(printed)
 	for lines.Scan() {
 		fmt.Fprintf(j.out, "    %s\n", lines.Text())
+		fmt.Fprintln(&j.printed, lines.Text())
 		if answer == nil {
 			continue
 		}
