@@ -3,8 +3,9 @@
 
 GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
+HELLO   := --audio examples/speech/hello.wav --limit 45s
 
-.PHONY: build demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test docs-test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build examples example demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test docs-test test-python bench fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -12,9 +13,17 @@ build:
 	$(GO) build -o bin/ ./cmd/byova-host
 	$(GO) build -o bin/plugins/ $(addprefix ./plugins/,$(PLUGINS))
 
+## examples: what there is to try, a line each
+examples:
+	@./examples/run.sh
+
+## example: plays one of them: make example NAME=media-server-dtmf
+example:
+	@./examples/run.sh $(NAME)
+
 ## demo: a spoken call against echo; leaves recordings/demo.wav
 demo: build
-	./examples/demo.sh
+	./examples/run.sh echo $(HELLO) --record recordings/demo.wav
 
 ## swap-demo: calls that stay up while echo is swapped, killed and rolled back
 swap-demo: build
@@ -22,12 +31,11 @@ swap-demo: build
 
 ## proxy-demo: a call that wsproxy bridges to a bot on its own, by WebSocket
 proxy-demo: build
-	CGO_ENABLED=0 $(GO) build -o bin/examples/ ./examples/backends/echo-twilio
-	./examples/proxy-demo.sh
+	./examples/run.sh media-server-proxy $(HELLO) --record recordings/proxy-demo.wav
 
 ## greeter-demo: tts-greeter speaks on a machine with nothing installed
 greeter-demo: build
-	./examples/greeter-demo.sh
+	./examples/run.sh tts-greeter $(HELLO) --record recordings/greeter-demo.wav
 
 ## clips: what the host can say with nothing installed; needs flite
 clips:
@@ -51,7 +59,7 @@ demo-byods: build
 
 ## conformance: all call scripts against echo, with the report of a rule each
 conformance: build
-	./examples/demo.sh --all --junit recordings/conformance.xml
+	./examples/run.sh echo --all --junit recordings/conformance.xml
 
 ## stress: 200 calls with random scripts for two minutes, under the race detector
 stress:
