@@ -25,6 +25,10 @@ type Session struct {
 	joined   atomic.Int64 // how many RPCs have joined
 	open     atomic.Int64 // how many of them a handler still writes
 
+	trace  *tracer
+	hidden bool // what the bot says now is not to be shown
+	last   Call // what there was to know of the call at its end
+
 	voice     Voice
 	speaker   *speaker       // of the text that is spoken last; nil: none was
 	part      *part          // of the process that has the call, or had it last
@@ -45,7 +49,7 @@ func newSession(key Key, log hclog.Logger) *Session {
 	return &Session{
 		ctx: ctx, cancel: cancel,
 		key: key, log: log, observer: unwatched{}, voice: voiceless{}, mailbox: lane.NewMailbox[input](), began: time.Now(),
-		rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
+		trace: &tracer{}, rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
 	}
 }
 
@@ -106,6 +110,8 @@ func (s *Session) run() {
 	for _, in := range s.mailbox.Take(nil) {
 		s.feed(in) // joined while the session ended: completed, not left alone
 	}
+	s.last = s.describe()
+	s.trace.finish()
 	unheard := s.unheard()
 	s.observer.CallEnded(s.state.agent, CallEnd{Reason: s.state.reason, LateCommands: s.state.dropped, Unplayed: s.state.unplayed, Unheard: unheard})
 	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
@@ -135,7 +141,18 @@ func (s *Session) feed(in input) {
 			rpc.heard(in.request.cost())
 		}
 	}
-	actions := s.state.step(s.now(), in)
+	if in.kind == queried {
+		in.ask <- s.describe()
+		return
+	}
+	now := s.now()
+	hidden := s.overhear(now, in)
+	late := s.state.dropped
+	actions := s.state.step(now, in)
+	if in.kind == commanded {
+		s.trace.command(now, in.command, s.state.dropped > late, hidden)
+	}
+	s.hidden = hidden || s.state.readsOut()
 	if s.state.phase == dead {
 		s.mailbox.Close() // before anyone learns of the end: who comes then begins anew
 	}
@@ -151,6 +168,7 @@ func (s *Session) feed(in input) {
 func (s *Session) perform(a action) {
 	switch a.kind {
 	case tell:
+		s.trace.event(a.event, s.hidden)
 		s.part.tell(a.event)
 	case closeAgent:
 		s.cancel() // no other process is wanted, either
@@ -158,11 +176,13 @@ func (s *Session) perform(a action) {
 	case reopen:
 		s.reopen(a)
 	case resumed:
+		s.trace.became(s.now(), tracedResumed, a.cause.String(), a.pause)
 		s.log.Info("the bot has the call again", "cause", a.cause.String(), "pause", a.pause.Round(time.Millisecond))
 		s.observer.Resumed(s.state.agent, a.cause, a.pause)
 	case turnOver:
 		s.observer.TurnEnded(s.state.agent, a.how, a.pause)
 	case fellBack:
+		s.trace.became(s.now(), tracedFallback, s.state.detail, 0)
 		s.observer.FellBack(s.state.agent, a.note)
 	case measure:
 		s.observer.Measured(s.state.agent, a.values)
@@ -193,6 +213,9 @@ func (s *Session) performOn(rpc *RPC, a action) {
 	}
 	switch a.kind {
 	case respond:
+		if s.trace.recording.Load() && !s.hidden {
+			s.trace.bot(s.now(), a.response)
+		}
 		rpc.push(a.response)
 	case seal:
 		rpc.seal()

@@ -64,6 +64,7 @@ type Sessions struct {
 	live     map[Key]*entry
 	ended    map[Key]time.Time // when it ended
 	order    []Key             // of ended, oldest first
+	past     []pastCall        // that ended last, the oldest first
 	draining bool
 	idle     chan struct{} // closed while draining when nothing is live
 }
@@ -218,6 +219,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	}
 	s.running.Go(func() {
 		session.run()
+		s.keep(session)
 		s.remove(first.Key, !session.state.mayReturn())
 		close(session.removed)
 	})

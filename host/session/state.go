@@ -30,6 +30,7 @@ type input struct {
 	part    *part                     // reopened
 	speech  []byte                    // spoken: mu-law
 	over    bool                      // spoken: no more comes
+	ask     chan<- Call               // queried
 }
 
 type inputKind uint8
@@ -48,6 +49,7 @@ const (
 	reopened                    // the call has another process, or gets none
 	spoken                      // some of a text was spoken
 	stopped                     // the host stops
+	queried                     // somebody wants to know how the call stands; not for step
 )
 
 // action is something to be done: one of the kinds below with its fields.

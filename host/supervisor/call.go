@@ -37,6 +37,9 @@ func (c *call) Agent() string          { return c.agent }
 func (c *call) Traits() session.Traits { return c.at.traits }
 func (c *call) AudioLost() int64       { return c.wire.Dropped() }
 
+// Placed implements session.Placed.
+func (c *call) Placed() (plugin string, generation int) { return c.plugin.name, c.at.number }
+
 // Send drops what is for a process that is gone: Lost says so, behind what that has
 // sent last. It keeps a state from a program that does not read it.
 func (c *call) Send(e session.Event) error {
