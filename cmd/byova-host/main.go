@@ -27,6 +27,7 @@ type commands struct {
 	Call        callCmd        `cmd:"" help:"Place a call as Webex does, and judge the server by it."`
 	Plugins     pluginsCmd     `cmd:"" help:"See and change the plugins of a running host."`
 	New         newCmd         `cmd:"" help:"Write a new plugin: a bot that answers at once."`
+	Calls       callsCmd       `cmd:"" help:"See the calls of a running host."`
 	Check       checkCmd       `cmd:"" help:"Say all that is wrong with a configuration file."`
 	Auth        authCmd        `cmd:"" help:"The integration's authorisation at Webex."`
 	Orgs        orgsCmd        `cmd:"" help:"The customers' organisations."`

@@ -44,6 +44,12 @@ func (s shelf) Restart(ctx context.Context, name string, t admin.Terms, progress
 
 func (s shelf) Reset(name string) error { return fmt.Errorf("reset plugin %q: it runs", name) }
 
+func (s shelf) Calls() []admin.Call { return nil }
+
+func (s shelf) Trace(string, admin.TraceOptions) (admin.Tracing, error) {
+	return nil, errors.ErrUnsupported
+}
+
 // serveShelf answers on the socket of a user's first host.
 func serveShelf(t *testing.T, s shelf) {
 	t.Helper()

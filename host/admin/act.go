@@ -135,12 +135,12 @@ type line struct {
 const lineWait = 5 * time.Second
 
 // stream begins an answer of lines.
-func stream(w http.ResponseWriter) func(line) {
+func stream(w http.ResponseWriter) func(any) {
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.WriteHeader(http.StatusOK)
 	_ = control.Flush()
-	return func(l line) {
+	return func(l any) {
 		_ = control.SetWriteDeadline(time.Now().Add(lineWait))
 		_ = json.NewEncoder(w).Encode(l)
 		_ = control.Flush()

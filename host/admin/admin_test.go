@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -37,6 +38,35 @@ func (d desk) Restart(ctx context.Context, name string, t Terms, progress func(s
 func (d desk) Reset(name string) error {
 	_, err := d(context.Background(), "reset", name, nil, nil)
 	return err
+}
+
+func (d desk) Calls() []Call { return []Call{{Conversation: "c1", Turn: 3}} }
+
+// Trace has a trace that waits for the end of whoever reads it.
+func (d desk) Trace(id string, o TraceOptions) (Tracing, error) {
+	if id != "c/1" {
+		return nil, fmt.Errorf("no such call: %q", id)
+	}
+	return &desktrace{o: o}, nil
+}
+
+type desktrace struct {
+	o    TraceOptions
+	read int
+}
+
+func (t *desktrace) Call() Call { return Call{Conversation: "c/1"} }
+func (t *desktrace) Close()     {}
+
+func (t *desktrace) Next(ctx context.Context) ([]TraceLine, error) {
+	switch t.read++; {
+	case t.read == 1:
+		return []TraceLine{{Missed: 1}, {Entry: &TraceEntry{At: 1.5, What: fmt.Sprintf("%+v", t.o)}}}, nil
+	case !t.o.Follow:
+		return nil, io.EOF
+	}
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
 }
 
 // serve answers on a listener until the test, or stop, ends it.

@@ -19,6 +19,10 @@ type Host interface {
 	Rollback(ctx context.Context, name string, t Terms, progress func(string)) (Swapped, error)
 	Restart(ctx context.Context, name string, t Terms, progress func(string)) (Swapped, error)
 	Reset(name string) error
+	Calls() []Call
+	// Trace begins a trace of the call that is meant by an id. The error says that there
+	// is none.
+	Trace(id string, o TraceOptions) (Tracing, error)
 }
 
 // Plugin is what there is to know of a generation of a plugin.
@@ -54,6 +58,7 @@ func NewServer(host Host, metrics http.Handler) *Server {
 		answer(w, http.StatusOK, host.Plugins())
 	})
 	handleActs(mux, host)
+	handleCalls(mux, host)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "%s %s is not part of this API", r.Method, r.URL.Path)
 	})

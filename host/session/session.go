@@ -168,7 +168,7 @@ func (s *Session) feed(in input) {
 func (s *Session) perform(a action) {
 	switch a.kind {
 	case tell:
-		s.trace.event(a.event, s.hidden)
+		s.trace.event(s.now(), a.event, s.hidden)
 		s.part.tell(a.event)
 	case closeAgent:
 		s.cancel() // no other process is wanted, either

@@ -253,7 +253,7 @@ func (f *Trace) take() (part TracePart, over bool) {
 		}
 	}
 	if kept := t.number() - uint64(len(t.ring)); f.read < kept {
-		part.Missed = int(kept - f.read) //nolint:gosec // far from it
+		part.Missed = int(kept - f.read)
 		f.read = kept
 	}
 	for ; f.read < end; f.read++ {

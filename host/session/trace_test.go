@@ -234,7 +234,7 @@ func TestTraceBounds(t *testing.T) {
 	var long tracer
 	f := long.follow(Call{}, TraceOptions{Follow: true})
 	for i := range maxTraced + 10 {
-		long.event(Event{At: time.Duration(i), Body: NoInput{Turn: uint64(i), Count: 1}}, false)
+		long.event(time.Duration(i), Event{Body: NoInput{Turn: uint64(i), Count: 1}}, false)
 	}
 	if part, _ := f.Next(t.Context()); part.Missed != 10 || len(part.Entries) != maxTraced || part.Entries[0].Turn != 10 {
 		t.Errorf("missed %d, then %d entries", part.Missed, len(part.Entries))
@@ -256,19 +256,19 @@ func TestTraceBounds(t *testing.T) {
 func TestTraceMergesAudio(t *testing.T) {
 	var both tracer
 	f := both.follow(Call{}, TraceOptions{Follow: true})
-	both.event(Event{Body: Started{Agent: "a", Format: audio.Telephone}}, false)
+	both.event(0, Event{Body: Started{Agent: "a", Format: audio.Telephone}}, false)
 	both.command(0, Command{Prompt: 1, Body: StartPrompt{Format: audio.Format{Encoding: audio.Linear16, Rate: 16000}}}, false, false)
 	frame := make([]byte, 160)
 	for i := range 50 {
 		at := time.Duration(i) * 20 * time.Millisecond
-		both.event(Event{At: at, Body: CallerAudio{Data: frame}}, false)
+		both.event(at, Event{Body: CallerAudio{Data: frame}}, false)
 		both.command(at, Command{Prompt: 1, Body: PromptAudio{Data: make([]byte, 640)}}, false, false)
-		both.event(Event{At: at, Body: Credit{Bytes: 1}}, false)
+		both.event(at, Event{Body: Credit{Bytes: 1}}, false)
 	}
 	if part, _ := f.Next(t.Context()); len(part.Entries) != 2 {
 		t.Errorf("before they end, stretches are told:\n%s", written(part))
 	}
-	both.event(Event{At: time.Second, Body: InputEnded{Turn: 1}}, false)
+	both.event(time.Second, Event{Body: InputEnded{Turn: 1}}, false)
 	const want = "host audio_input 0/0 caller audio 1.00 s\nbot audio 0/1 bot audio 1.00 s\nhost input_ended 1/0 \n"
 	if part, _ := f.Next(t.Context()); written(part) != want {
 		t.Errorf("%s, want %s", written(part), want)
@@ -340,12 +340,12 @@ func TestTraceLate(t *testing.T) {
 // BenchmarkTrace is what a trace costs for each frame of audio.
 func BenchmarkTrace(b *testing.B) {
 	t := &tracer{}
-	t.event(Event{Body: Started{Format: audio.Telephone}}, false)
+	t.event(0, Event{Body: Started{Format: audio.Telephone}}, false)
 	var heard EventBody = CallerAudio{Data: make([]byte, 160)}
 	var said CommandBody = PromptAudio{Data: make([]byte, 160)}
 	b.ReportAllocs()
 	for b.Loop() {
-		t.event(Event{Body: heard}, false)
+		t.event(0, Event{Body: heard}, false)
 		t.command(0, Command{Prompt: 1, Body: said}, false, false)
 	}
 }
@@ -353,11 +353,11 @@ func BenchmarkTrace(b *testing.B) {
 // TestTraceAllocatesNothing holds the path of audio to that.
 func TestTraceAllocatesNothing(t *testing.T) {
 	tr := &tracer{}
-	tr.event(Event{Body: Started{Format: audio.Telephone}}, false)
+	tr.event(0, Event{Body: Started{Format: audio.Telephone}}, false)
 	var heard EventBody = CallerAudio{Data: make([]byte, 160)}
 	var said CommandBody = PromptAudio{Data: make([]byte, 160)}
 	if n := testing.AllocsPerRun(1000, func() {
-		tr.event(Event{Body: heard}, false)
+		tr.event(0, Event{Body: heard}, false)
 		tr.command(0, Command{Prompt: 1, Body: said}, false, false)
 	}); n != 0 {
 		t.Errorf("%v allocations for a frame each way", n)

@@ -143,12 +143,12 @@ func counted(n int, what string) string {
 const unshown = "sensitive"
 
 // event traces what the bot is told. What is sensitive is not told to anybody else.
-func (t *tracer) event(e Event, sensitive bool) {
+func (t *tracer) event(now time.Duration, e Event, sensitive bool) {
 	if heard, ok := e.Body.(CallerAudio); ok {
-		t.heard(callerStretch, traced{at: e.At, what: tracedCaller, count: len(heard.Data), length: t.told.Duration(len(heard.Data))})
+		t.heard(callerStretch, traced{at: now, what: tracedCaller, count: len(heard.Data), length: t.told.Duration(len(heard.Data))})
 		return
 	}
-	entry, content := traced{at: e.At}, ""
+	entry, content := traced{at: now}, ""
 	switch body := e.Body.(type) {
 	case Credit:
 		return // of no use to anybody
@@ -178,7 +178,7 @@ func (t *tracer) event(e Event, sensitive bool) {
 		entry.what, entry.turn, entry.note, content = tracedFlow, body.Turn, body.Name, t.show(body.Parameters)
 	case BargedIn:
 		entry.what, entry.turn, entry.prompt, entry.length = tracedBargeIn, body.Turn, body.Prompt, body.Heard
-		t.hand(TraceAudio{At: e.At, Bot: true, Cut: true})
+		t.hand(TraceAudio{At: now, Bot: true, Cut: true})
 	case PromptDone:
 		entry.what, entry.prompt = tracedPlayed, body.Prompt
 	case Refused:
@@ -189,6 +189,9 @@ func (t *tracer) event(e Event, sensitive bool) {
 		entry.what = tracedSuspend
 	case Ended:
 		entry.what, entry.note = tracedEnd, body.Reason.String()
+		if body.Reason == EndedByCaller { // and hears nothing any more
+			t.hand(TraceAudio{At: now, Bot: true, Cut: true})
+		}
 		if body.Detail != "" {
 			entry.note += ": " + body.Detail
 		}
