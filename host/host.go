@@ -42,6 +42,9 @@ type Config struct {
 	Reload <-chan os.Signal              // each asks for a reload; nil: none does
 	Load   func() (config.Config, error) // reads the configuration again
 	Watch  bool                          // swap plugins whose programs change on disk
+	// TraceContent has traces show keys, texts and metadata from a call's beginning: for
+	// a host whose calls are all its owner's own.
+	TraceContent bool
 }
 
 // Run serves until stop ends, then lets live calls end, and returns when nothing

@@ -66,7 +66,7 @@ func (h *host) reload(ctx context.Context) {
 func (h *host) sessions(c config.Config) session.Config {
 	sessions := c.Sessions()
 	giveTime(&sessions, c.Plugins)
-	sessions.Observer = h.metrics
+	sessions.Observer, sessions.TraceContent = h.metrics, h.config.TraceContent
 	if h.voice != nil {
 		sessions.Voice = voice{h.voice}
 	}

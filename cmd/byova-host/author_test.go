@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func TestCallPlugin(t *testing.T) {
 	code, out, errs := cli(t, "call", "--plugin", echoBinary, "--record", record)
 	if code != 0 || !strings.Contains(out, "verdict  ok") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if done := regexp.MustCompile(`(?m)^\+\d\.\d{3}s +bot +done$`); len(done.FindAllString(out, -1)) != 2 {
+		t.Errorf("what the bot did is not told:\n%s", out)
 	}
 	if readWAV(t, record).Channels != 2 {
 		t.Error("the call was not recorded")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/byova-host/byova-host/examples/speech"
@@ -45,7 +46,9 @@ type callCmd struct {
 	Calls    int           `default:"1" placeholder:"N" help:"Place as many calls at once and print a summary."`
 	Rate     float64       `placeholder:"R" help:"Begin at most so many calls a second (no limit)."`
 	Duration time.Duration `placeholder:"D" help:"Place one call after the other on each of the N lines for so long."`
-	Limit    time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
+	own      *hostFor      // of the call; nil: none
+
+	Limit time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
 }
 
 // Help explains the command beyond its flags.
@@ -71,7 +74,7 @@ func (c *callCmd) Run(ctx context.Context, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		c.Addr = own.addr
+		c.Addr, c.own = own.addr, own
 		defer func() { err = errors.Join(err, own.stop()) }()
 	}
 	return c.place(ctx, out)
@@ -119,11 +122,18 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 		o.Record = true
 	}
 	timeline := caller.NewTimeline(out)
-	if c.JSON {
+	switch {
+	case c.JSON:
 		timeline = caller.NewJSONLines(out)
+	case c.own != nil:
+		shared := &sharedWriter{to: out}
+		out, timeline = shared, caller.NewTimeline(shared)
+		o.ConversationID = caller.NewConversationID()
 	}
 	o.Log = timeline.Log
+	told := c.tell(ctx, &o, out)
 	result, err := caller.Run(ctx, o)
+	told()
 	if err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
@@ -143,6 +153,42 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 		return fmt.Errorf("print the verdict: %w", err)
 	}
 	return verdict(result)
+}
+
+// tell has what the bot does told from the first answer on, if the call's host is its own.
+// What it returns waits until all was told.
+func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (wait func()) {
+	if c.own == nil || c.JSON {
+		return func() {}
+	}
+	var telling sync.WaitGroup
+	log, id := o.Log, o.ConversationID
+	begin := sync.OnceFunc(func() {
+		telling.Go(func() {
+			if err := c.own.said(ctx, id, out); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(out, "what the bot does cannot be shown: %v\n", err)
+			}
+		})
+	})
+	o.Log = func(e caller.Entry) {
+		log(e)
+		if e.Kind == caller.HalfClosed { // the host knows the call now
+			begin()
+		}
+	}
+	return telling.Wait
+}
+
+// sharedWriter is written by several, a line at a time.
+type sharedWriter struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *sharedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }
 
 // verdict is nil when all was well.

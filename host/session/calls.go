@@ -167,7 +167,7 @@ func (s *Sessions) Trace(id string, o TraceOptions) (*Trace, error) {
 		return nil, err
 	}
 	trace := found.trace.follow(found.call, o)
-	if o.Content && found.session != nil {
+	if o.Content && found.session != nil && !found.trace.always {
 		log, leave := found.session.log, trace.close
 		log.Warn("the content of a call is being traced", "session", found.call.SessionID)
 		trace.close = func() {

@@ -192,6 +192,9 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	defer close(e.ready)
 	config := s.configured()
 	session := newSession(first.Key, config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	if config.TraceContent {
+		session.trace.keepContent()
+	}
 	session.observer = config.observer()
 	if config.Voice != nil {
 		session.voice = config.Voice

@@ -15,6 +15,7 @@ type Config struct {
 	Idle          time.Duration // how long a call without RPCs is kept; default 10 minutes
 	CustomReturn  time.Duration // how long a call is kept after a custom event; default 1 minute
 	Credit        int           // bytes of audio a bot may send ahead of the wire; default 64 KiB
+	TraceContent  bool          // traces have keys, texts and metadata from the beginning: for an author's own calls
 	RejectUnknown bool          // refuse a call that does not begin with SESSION_START, instead of resuming it
 
 	Calls  *Settings           // how calls are treated; nil takes DefaultSettings

@@ -39,6 +39,7 @@ type tracer struct {
 	over      bool
 	followers []*Trace
 	contents  map[uint64]string // by the entries' numbers; nil: nobody wants any
+	always    bool              // content is kept from the beginning
 	listen    listener          // of the caller's audio
 }
 
@@ -108,11 +109,21 @@ func (t *tracer) follow(call Call, o TraceOptions) *Trace {
 	f := &Trace{Call: call, tracer: t, options: o, read: 1, ready: make(chan struct{}, 1)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.since = t.number()
+	if f.since = t.number(); t.always {
+		f.since = 1
+	}
 	f.close = sync.OnceFunc(func() { t.leave(f) })
 	t.followers = append(t.followers, f)
 	t.want()
 	return f
+}
+
+// keepContent keeps content from the beginning, whether somebody asks for it or not.
+func (t *tracer) keepContent() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.always = true
+	t.want()
 }
 
 func (t *tracer) leave(f *Trace) {
@@ -124,7 +135,7 @@ func (t *tracer) leave(f *Trace) {
 
 // want keeps content only while somebody wants it. It needs the lock.
 func (t *tracer) want() {
-	wanted := slices.ContainsFunc(t.followers, func(f *Trace) bool { return f.options.Content })
+	wanted := t.always || slices.ContainsFunc(t.followers, func(f *Trace) bool { return f.options.Content })
 	t.recording.Store(wanted)
 	switch {
 	case !wanted:

@@ -181,6 +181,31 @@ func TestTraceContent(t *testing.T) {
 	})
 }
 
+// TestTraceContentAlways: a host of its owner's calls keeps content from the beginning, but
+// nothing sensitive.
+func TestTraceContentAlways(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &logtest.Log{}
+		l := start(t, Config{Voice: spoken100{}, Log: hclog.New(&hclog.LoggerOptions{Output: log}), TraceContent: true}, chatty)
+		l.exchange("one", Request{Kind: SessionStart})
+		for _, digits := range []string{"32", "5", "4711"} {
+			l.exchange("one", Request{Kind: DTMF, Digits: digits})
+		}
+		asked := l.trace("one", TraceOptions{Content: true})
+		defer asked.Close()
+		got := written(readAll(t, asked))
+		if !strings.Contains(got, "= you pressed 32\n") || strings.Contains(got, "4711") {
+			t.Errorf("it is told\n%s", got)
+		}
+		if plain := l.trace("one", TraceOptions{}); strings.Contains(written(readAll(t, plain)), "32") {
+			t.Error("who did not ask is told content")
+		}
+		if log := log.String(); strings.Contains(log, "content") {
+			t.Errorf("the log says\n%s", log)
+		}
+	})
+}
+
 // TestTraceAudio: both sides are told to who asked, and no sensitive input.
 func TestTraceAudio(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -137,7 +137,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Addr, DefaultAddr)
 	setDefault(&o.Org, DefaultOrg)
 	if o.ConversationID == "" {
-		o.ConversationID = newUUID()
+		o.ConversationID = NewConversationID()
 	}
 	setDefault(&o.Language, "en-US")
 	setDefault(&o.Connections, 1)
@@ -207,8 +207,8 @@ func (o Options) dial() (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// newUUID is a random (version 4) UUID, which is what Webex uses as ids.
-func newUUID() string {
+// NewConversationID is a random (version 4) UUID, which is what Webex uses as ids.
+func NewConversationID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80

@@ -72,7 +72,7 @@ func runProbes(ctx context.Context, o Options) ([]Finding, error) {
 // context is that of one request, with the token of the call or another.
 func (p *prober) context(token string) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, probeLimit)
-	ctx = metadata.AppendToOutgoingContext(ctx, "trackingid", "byova-probe_"+newUUID())
+	ctx = metadata.AppendToOutgoingContext(ctx, "trackingid", "byova-probe_"+NewConversationID())
 	if token == "" && p.o.Token != nil {
 		var err error
 		if token, err = p.o.Token(ctx); err != nil {
@@ -134,8 +134,8 @@ func unreached(s *status.Status) bool { return s.Code() == codes.Unavailable }
 
 func probeStatus(p *prober, f *report) {
 	const start = mediav1.EventInput_SESSION_START
-	unknown, nobody, nowhere := p.request(newUUID(), start), p.request("", start), p.request(newUUID(), start)
-	unknown.VirtualAgentId = "no-such-agent-" + newUUID()
+	unknown, nobody, nowhere := p.request(NewConversationID(), start), p.request("", start), p.request(NewConversationID(), start)
+	unknown.VirtualAgentId = "no-such-agent-" + NewConversationID()
 	nowhere.CustomerOrgId = ""
 	for _, probe := range []struct {
 		what string
@@ -159,13 +159,13 @@ func probeStatus(p *prober, f *report) {
 
 // probeAgentChange only warns: the documents leave it to the server.
 func probeAgentChange(p *prober, f *report) {
-	conversation := newUUID()
+	conversation := NewConversationID()
 	if got, _ := p.send(p.request(conversation, mediav1.EventInput_SESSION_START), ""); got.Code() != codes.OK {
 		return // seen by the calls
 	}
 	defer p.end(conversation)
 	other := p.request(conversation, mediav1.EventInput_NO_INPUT)
-	other.VirtualAgentId = "no-such-agent-" + newUUID()
+	other.VirtualAgentId = "no-such-agent-" + NewConversationID()
 	got, _ := p.send(other, "")
 	if got.Code() == codes.OK {
 		f.warn(0, 0, "another virtual_agent_id in the same conversation was taken without an error")
@@ -175,7 +175,7 @@ func probeAgentChange(p *prober, f *report) {
 }
 
 func probeStrangeEnd(p *prober, f *report) {
-	got, said := p.send(p.request(newUUID(), mediav1.EventInput_SESSION_END), "")
+	got, said := p.send(p.request(NewConversationID(), mediav1.EventInput_SESSION_END), "")
 	switch {
 	case unreached(got):
 	case got.Code() != codes.OK:
@@ -195,7 +195,7 @@ func probeToken(p *prober, f *report) {
 	if p.o.Token == nil {
 		return
 	}
-	conversation := newUUID()
+	conversation := NewConversationID()
 	got, _ := p.send(p.request(conversation, mediav1.EventInput_SESSION_START), "not.a.token")
 	if unreached(got) {
 		return
