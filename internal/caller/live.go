@@ -16,6 +16,11 @@ func Interrupt(after time.Duration, muLaw []byte, begun func()) Step {
 	return Step{act: actBargeIn, length: after, speech: muLaw, do: begun}
 }
 
+// InterruptKeys is Interrupt with keys.
+func InterruptKeys(after time.Duration, digits string, begun func()) Step {
+	return Step{act: actBargeIn, length: after, digits: Press(digits).digits, do: begun}
+}
+
 // WaitNoInput says nothing until the server has been told so.
 func WaitNoInput() Step { return Step{act: actNoInput} }
 

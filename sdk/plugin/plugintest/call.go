@@ -112,9 +112,22 @@ func (c *Call) Send(name string, parameters map[string]any) *Answer {
 // was said.
 func (c *Call) BargeIn(after time.Duration, wav []byte) *Answer {
 	c.host.t.Helper()
+	sound := c.speech(wav)
+	return c.interrupt(func(begun func()) caller.Step { return caller.Interrupt(after, sound, begun) })
+}
+
+// PressOver is BargeIn with keys.
+func (c *Call) PressOver(after time.Duration, keys string) *Answer {
+	c.host.t.Helper()
+	c.check(caller.Press(keys))
+	return c.interrupt(func(begun func()) caller.Step { return caller.InterruptKeys(after, keys, begun) })
+}
+
+func (c *Call) interrupt(step func(begun func()) caller.Step) *Answer {
+	c.host.t.Helper()
 	c.need()
 	a := c.newAnswer(waiting)
-	c.push(caller.Interrupt(after, c.speech(wav), a.begun))
+	c.push(step(a.begun))
 	return a
 }
 
@@ -149,16 +162,22 @@ func (c *Call) Over() bool {
 func (c *Call) act(step caller.Step) *Answer {
 	c.host.t.Helper()
 	c.need()
-	o := c.options
-	o.Steps = []caller.Step{step}
-	if err := o.Validate(); err != nil {
-		c.host.t.Fatalf("plugintest: %v", err)
-	}
+	c.check(step)
 	c.push(caller.WaitAnswer())
 	var a *Answer
 	c.push(caller.Do(func() { a = c.newAnswer(now) }))
 	c.push(step) // a is set: the step before was done
 	return a
+}
+
+// check fails the test when a step cannot be done.
+func (c *Call) check(step caller.Step) {
+	c.host.t.Helper()
+	o := c.options
+	o.Steps = []caller.Step{step}
+	if err := o.Validate(); err != nil {
+		c.host.t.Fatalf("plugintest: %v", err)
+	}
 }
 
 // need fails the test when there is no call.

@@ -212,12 +212,14 @@ func (v *verifier) isInterrupted(t *trial) {
 		switch {
 		case speaks < 3*after:
 			t.skip("its greeting has nothing that could be interrupted")
-		case in.Mode == plugin.InputDTMF:
-			t.skip("its greeting asks for keys only")
 		}
 		call := h.Call(CallOptions{Agent: v.options.Agent})
 		call.Start()
-		answered(t, call.BargeIn(after, Hello()), "speech over the greeting")
+		if in.Mode == plugin.InputDTMF {
+			answered(t, call.PressOver(after, "5"), "a key over the greeting")
+		} else {
+			answered(t, call.BargeIn(after, Hello()), "speech over the greeting")
+		}
 	})
 }
 

@@ -54,6 +54,7 @@ func ExampleCall() {
 			fmt.Println(in.DTMFLength)
 		}
 		fmt.Println(call.Answer().Text())
+		fmt.Println(call.PressOver(300*time.Millisecond, "0").Text())
 		call.HangUp()
 	}
 }

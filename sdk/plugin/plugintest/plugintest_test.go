@@ -92,6 +92,10 @@ func TestBargeIn(t *testing.T) {
 		}
 		is(t, "greeting", greeting.Text(), "Welcome. Press 0 for a person.")
 		is(t, "answer to the barge-in", answer.Text(), "")
+		silence := call.Silence()
+		key := call.PressOver(300*time.Millisecond, "6")
+		is(t, "answer to a key over a prompt", key.Text(), "You pressed 6.")
+		is(t, "the prompt is cut", silence.Prompts()[0].Cut, true)
 		_, ended := call.Press("9").End()
 		is(t, "ended", ended, true)
 	})
