@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	hclog "github.com/hashicorp/go-hclog"
 
@@ -43,6 +46,8 @@ type Call struct {
 
 	// Of the goroutine that calls Next.
 	formatIn Format
+	heard    time.Duration // of the caller's audio, since the log had a line of it
+	reading  atomic.Bool   // somebody does so
 	taken    []*pluginv1.Event
 	given    int  // of taken
 	moved    bool // nothing comes any more: the call goes on in another process
@@ -53,6 +58,7 @@ type Call struct {
 	open    map[uint64]struct{}
 	prompts uint64
 	refs    uint64
+	sent    origins
 	// interrupted is the turn that an earlier process had partly answered, until
 	// something is said for it.
 	interrupted uint64
@@ -99,6 +105,10 @@ func (c *Call) Log() hclog.Logger { return c.log }
 // io.EOF, also without the former. When ctx ends the error is its cause. Events that came
 // before ctx ended are still returned.
 func (c *Call) Next(ctx context.Context) (Event, error) {
+	if !c.reading.CompareAndSwap(false, true) {
+		return nil, misuse(errReading)
+	}
+	defer c.reading.Store(false)
 	for {
 		ended := ctx.Err() != nil // asked first: the end of the call ends ctx, too
 		event, err := c.next()
@@ -138,6 +148,7 @@ func (c *Call) next() (Event, error) {
 		if hasMoved(e) {
 			c.move()
 		} else if event := c.convert(e); event != nil {
+			c.logEvent(event)
 			return event, nil
 		}
 	}
@@ -245,10 +256,18 @@ func (c *Call) run() {
 		c.log.Warn("handler ended with an error after its call", "error", err)
 	case over, err == nil && left:
 	case err == nil:
-		c.fail(errors.New("the handler returned while the call was up"))
+		c.fail(c.returned())
 	default:
 		c.fail(err)
 	}
+}
+
+// returned is the error of a handler that has returned too early.
+func (c *Call) returned() error {
+	if f, ok := c.plugin.Handler.(CallFunc); ok {
+		return misuseAt(lineOf(f), errNoAnswer)
+	}
+	return errNoAnswer
 }
 
 // awaitLeave waits for the end of the call of a handler that has left it in a turn and
@@ -286,7 +305,9 @@ func (c *Call) serve() (err error) {
 func recoverInto(err *error) {
 	if v := recover(); v != nil {
 		stack := debug.Stack()
-		*err = &panicError{value: v, stack: stack[:min(len(stack), longestStack)]}
+		var frames [64]uintptr
+		at := authorsLine(frames[:runtime.Callers(1, frames[:])])
+		*err = &panicError{value: v, stack: stack[:min(len(stack), longestStack)], at: at}
 	}
 }
 
@@ -304,7 +325,7 @@ func (c *Call) fail(err error) {
 	failed := &pluginv1.Failed{Message: shorten(err.Error())}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		failed.Stack = strings.ToValidUTF8(string(p.stack), "")
-		c.log.Error("handler panicked", "panic", p.value, "stack", failed.Stack)
+		c.log.Error("handler panicked", "panic", p.value, "at", p.at, "stack", failed.Stack)
 	} else {
 		c.log.Error("handler failed", "error", err)
 	}
@@ -327,11 +348,13 @@ func (c *Call) leave(command *pluginv1.Command) error {
 func (c *Call) command(command *pluginv1.Command) error {
 	// One command that cannot be written would end the stream of all calls.
 	if err := wire.Check(command); err != nil {
-		return fmt.Errorf("send command: %w", err)
+		return misuse(fmt.Errorf("send command: %w", err))
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.send(command)
+	err := c.send(command)
+	c.mu.Unlock()
+	c.logCommand(command, err)
+	return err
 }
 
 // send numbers a command and queues it. It needs the lock.
@@ -348,6 +371,7 @@ func (c *Call) send(command *pluginv1.Command) error {
 	}
 	c.refs++
 	command.Call, command.Ref = c.number, c.refs
+	c.sent.note(c.refs)
 	return c.push(command)
 }
 

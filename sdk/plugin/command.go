@@ -1,7 +1,10 @@
 package plugin
 
 import (
+	"errors"
+	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
@@ -44,6 +47,9 @@ const (
 	InputVoiceAndDTMF                  // whichever comes first
 )
 
+// keys are those of a telephone.
+const keys = "0123456789*#ABCD"
+
 // NoTerminator is an Input.Terminator that no key is.
 const NoTerminator = "none"
 
@@ -63,6 +69,23 @@ type Input struct {
 	Sensitivity int
 	// Sensitive keeps the next input, and only that, out of recordings and logs.
 	Sensitive bool
+}
+
+// validate says what no host takes.
+func (in Input) validate() error {
+	switch {
+	case in.Mode < InputUnchanged || in.Mode > VoiceAndDTMF:
+		return fmt.Errorf("set input: unknown mode %d", in.Mode)
+	case in.DTMFLength < 0 || in.DTMFLength > 100:
+		return fmt.Errorf("set input: an entry of %d keys: want 1 to 100", in.DTMFLength)
+	case in.InterDigit < 0 || in.NoInput < 0 || in.EndSilence < 0 || in.MaxSpeech < 0:
+		return errors.New("set input: a time is negative")
+	case in.Sensitivity < 0 || in.Sensitivity > 100:
+		return fmt.Errorf("set input: a sensitivity of %d: want 1 to 100", in.Sensitivity)
+	case in.Terminator != "" && in.Terminator != NoTerminator && (len(in.Terminator) != 1 || !strings.Contains(keys, in.Terminator)):
+		return fmt.Errorf("set input: terminator %q is not a key: want 0-9, *, #, A-D or NoTerminator", in.Terminator)
+	}
+	return nil
 }
 
 func (in Input) wire() *pluginv1.Input {
@@ -130,7 +153,7 @@ func (c *Call) Transfer(reason string, options ...TransferOptions) error {
 	maps.Copy(fields, o.Metadata)
 	data, err := metadataToWire(fields)
 	if err != nil {
-		return err
+		return misuse(err)
 	}
 	return c.leave(&pluginv1.Command{Turn: o.Turn, Body: &pluginv1.Command_Transfer{Transfer: &pluginv1.Transfer{
 		Name: o.Name, Metadata: data, Transcript: o.Transcript, Summary: o.Summary,
@@ -144,7 +167,7 @@ func (c *Call) End(options ...EndOptions) error {
 	o := last(options)
 	data, err := metadataToWire(o.Metadata)
 	if err != nil {
-		return err
+		return misuse(err)
 	}
 	return c.leave(&pluginv1.Command{Turn: o.Turn, Body: &pluginv1.Command_End{End: &pluginv1.End{
 		Name: o.Name, Metadata: data, Transcript: o.Transcript, Summary: o.Summary,
@@ -158,7 +181,7 @@ func (c *Call) End(options ...EndOptions) error {
 func (c *Call) Custom(turn uint64, name string, metadata map[string]any) error {
 	data, err := metadataToWire(metadata)
 	if err != nil {
-		return err
+		return misuse(err)
 	}
 	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Custom{
 		Custom: &pluginv1.CustomEvent{Name: name, Metadata: data},
@@ -168,6 +191,9 @@ func (c *Call) Custom(turn uint64, name string, metadata map[string]any) error {
 // SetInput sets how the caller's next input is taken, from the end of the open turn on. It
 // belongs to no turn, and counts also if that one is interrupted.
 func (c *Call) SetInput(in Input) error {
+	if err := in.validate(); err != nil {
+		return misuse(err)
+	}
 	return c.command(&pluginv1.Command{Body: &pluginv1.Command_Input{Input: in.wire()}})
 }
 

@@ -34,6 +34,7 @@ func (c *Call) convert(e *pluginv1.Event) Event {
 			Meta: meta, Reason: SessionEnd(body.End.GetReason()), Detail: body.End.GetDetail(),
 		}
 	case *pluginv1.Event_Refused:
+		c.logRefused(body.Refused)
 		return RefusedEvent{
 			Meta: meta, Command: body.Refused.GetCommand(), Message: body.Refused.GetMessage(),
 		}

@@ -21,6 +21,13 @@ var (
 	ErrBargeIn = fmt.Errorf("the caller interrupted: %w", ErrTurnEnded)
 )
 
+// The mistakes of authors that have no error of their own.
+var (
+	errReading  = errors.New("next: the call's events are being read already: by another Next, or for a turn function")
+	errReturned = fmt.Errorf("reply: its turn function has returned: %w", ErrTurnEnded)
+	errNoAnswer = errors.New("the handler returned while the call was up")
+)
+
 var errKeepsCalls = errors.New("this plugin keeps its calls")
 
 // FieldError says what is wrong with one setting. A Configure func returns one, or
@@ -38,6 +45,12 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 type panicError struct {
 	value any
 	stack []byte
+	at    string // the author's line
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) Error() string {
+	if e.at == "" {
+		return fmt.Sprintf("panic: %v", e.value)
+	}
+	return fmt.Sprintf("panic: %v (at %s)", e.value, e.at)
+}

@@ -117,7 +117,7 @@ func TestConfigure(t *testing.T) {
 				if err != nil {
 					said = append(said, err.Error())
 				}
-				if got := strings.Join(said, "; "); got != test.want {
+				if got := placeless(strings.Join(said, "; ")); got != test.want {
 					t.Errorf("errors = %s, want %s", got, test.want)
 				}
 				if _, err := h.client.Configure(t.Context(), &pluginv1.ConfigureRequest{}); err == nil {

@@ -41,6 +41,8 @@ type Prompt struct {
 
 	mu     sync.Mutex
 	half   []byte // the beginning of a sample
+	sent   int    // bytes
+	begun  origin // by Reply.Stream
 	file   audio.WAVCheck
 	closed bool
 }
@@ -50,7 +52,7 @@ type Prompt struct {
 // unknown format is an error.
 func (c *Call) Stream(ctx context.Context, format Format, options ...PromptOptions) (*Prompt, error) {
 	if err := format.validate(); err != nil {
-		return nil, err
+		return nil, misuse(err)
 	}
 	o := last(options)
 	id, err := c.startPrompt(o, &pluginv1.Prompt{Format: format.wire()}, false)
@@ -83,7 +85,7 @@ func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole b
 // come.
 func (c *Call) Play(ctx context.Context, audio Audio, options ...PromptOptions) error {
 	if err := audio.validate(); err != nil {
-		return err
+		return misuse(err)
 	}
 	if len(audio.Data) == 0 {
 		return nil
@@ -110,9 +112,9 @@ const MaxText = 10_000
 func (c *Call) Say(text string, options ...PromptOptions) error {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return errors.New("say: the text is empty")
+		return misuse(errors.New("say: the text is empty"))
 	case len(text) > MaxText:
-		return fmt.Errorf("say: the text has %d bytes, and at most %d are spoken", len(text), MaxText)
+		return misuse(fmt.Errorf("say: the text has %d bytes, and at most %d are spoken", len(text), MaxText))
 	}
 	_, err := c.startPrompt(last(options), &pluginv1.Prompt{Text: text}, true)
 	return err
@@ -133,11 +135,11 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return 0, errPromptClosed
+		return 0, misuse(errPromptClosed)
 	}
 	if p.format.Encoding == WAVFile {
 		if _, err := p.file.Write(b); err != nil {
-			return 0, fmt.Errorf("write prompt: %w", badFile(err))
+			return 0, misuse(fmt.Errorf("write prompt: %w", badFile(err)))
 		}
 	}
 	all := b
@@ -154,9 +156,12 @@ func (p *Prompt) write(b []byte, last bool) (int, error) {
 			return max(0, sent-carried), err
 		}
 		sent += n
+		p.sent += n
 	}
 	p.half = append(p.half, all[whole:]...)
-	p.closed = last
+	if p.closed = last; last {
+		p.logAudio()
+	}
 	return len(b), nil
 }
 
@@ -170,13 +175,23 @@ func (p *Prompt) Close() error {
 		return nil
 	}
 	p.closed = true
+	p.logAudio()
 	err := p.call.endPrompt(p.turn, p.id)
 	for _, unfinished := range []error{p.format.whole(len(p.half)), badFile(p.file.Close())} {
 		if unfinished != nil {
-			err = errors.Join(fmt.Errorf("close prompt: %w", unfinished), err)
+			err = errors.Join(misuse(fmt.Errorf("close prompt: %w", unfinished)), err)
 		}
 	}
 	return err
+}
+
+// whole says that the prompt has ended. One that is being written has not.
+func (p *Prompt) whole() bool {
+	if !p.mu.TryLock() {
+		return false
+	}
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // abandon ends a prompt that could not be written to its end. Where the turn or

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -17,6 +18,11 @@ type Reply struct {
 	mu   sync.Mutex
 	left bool
 	done DoneOptions
+
+	said     bool // something was asked for
+	returned bool // the function has
+	warned   bool // of what came after it
+	streams  []*Prompt
 }
 
 // Play plays audio, after what was played before. It waits while the host has
@@ -24,23 +30,42 @@ type Reply struct {
 // which is before it has been heard. Empty audio is nothing to play and no error. See
 // Call.Play.
 func (r *Reply) Play(audio Audio, options ...PromptOptions) error {
+	if err := r.use(); err != nil {
+		return err
+	}
 	return r.call.Play(r.ctx, audio, r.prompt(options))
 }
 
 // Say has the host speak a text; see Call.Say.
 func (r *Reply) Say(text string, options ...PromptOptions) error {
+	if err := r.use(); err != nil {
+		return err
+	}
 	return r.call.Say(text, r.prompt(options))
 }
 
 // Stream begins a prompt that is written while it is made. Close it. Its Write waits until the
 // turn's context ends; see Call.Stream.
 func (r *Reply) Stream(format Format, options ...PromptOptions) (*Prompt, error) {
-	return r.call.Stream(r.ctx, format, r.prompt(options))
+	if err := r.use(); err != nil {
+		return nil, err
+	}
+	p, err := r.call.Stream(r.ctx, format, r.prompt(options))
+	if err == nil {
+		p.begun.depth = runtime.Callers(2, p.begun.stack[:])
+		r.mu.Lock()
+		r.streams = append(r.streams, p)
+		r.mu.Unlock()
+	}
+	return p, err
 }
 
 // Transfer hands the call to a person, with the reason, once what was played has
 // been heard. Return after it; see Call.Transfer.
 func (r *Reply) Transfer(reason string, options ...TransferOptions) error {
+	if err := r.use(); err != nil {
+		return err
+	}
 	o := last(options)
 	o.Turn = r.turn
 	return r.leave(r.call.Transfer(reason, o))
@@ -48,6 +73,9 @@ func (r *Reply) Transfer(reason string, options ...TransferOptions) error {
 
 // End ends the call once what was played has been heard. Return after it; see Call.End.
 func (r *Reply) End(options ...EndOptions) error {
+	if err := r.use(); err != nil {
+		return err
+	}
 	o := last(options)
 	o.Turn = r.turn
 	return r.leave(r.call.End(o))
@@ -63,6 +91,9 @@ func (r *Reply) SaveState(state []byte) error { return r.call.SaveState(r.turn, 
 // Custom triggers what the flow has prepared under that name, once what was played has been
 // heard. Return after it: the flow may come back with another turn; see Call.Custom.
 func (r *Reply) Custom(name string, metadata map[string]any) error {
+	if err := r.use(); err != nil {
+		return err
+	}
 	return r.leave(r.call.Custom(r.turn, name, metadata))
 }
 
@@ -71,7 +102,7 @@ func (r *Reply) Custom(name string, metadata map[string]any) error {
 func (r *Reply) Tell(event FlowEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done.Event = event
+	r.done.Event, r.said = event, true
 }
 
 func (r *Reply) prompt(options []PromptOptions) PromptOptions {
@@ -88,6 +119,41 @@ func (r *Reply) leave(err error) error {
 		r.mu.Unlock()
 	}
 	return err
+}
+
+// use is called with each answer. One that comes when the function has returned is an
+// error; where the turn was cut before that, the answer itself finds out.
+func (r *Reply) use() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = true
+	if cause := context.Cause(r.ctx); !r.returned || cause != nil && cause != ErrTurnEnded { //nolint:errorlint // not what wraps it
+		return nil
+	}
+	err := misuse(errReturned)
+	if !r.warned {
+		r.warned = true
+		r.call.log.Warn("a reply is used when its turn function has returned", "turn", r.turn, "error", err)
+	}
+	return err
+}
+
+// over takes note that the function has returned, and logs what it has forgotten.
+func (r *Reply) over(function HandlerFunc, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.returned = true
+	if err != nil || r.ctx.Err() != nil {
+		return
+	}
+	if !r.said {
+		r.call.log.Debug("the turn function has returned without an answer", "turn", r.turn, "function", lineOf(function))
+	}
+	for _, p := range r.streams {
+		if !p.whole() {
+			r.call.log.Warn("a prompt was not closed", "turn", r.turn, "prompt", p.id, "begun", authorsLine(p.begun.stack[:p.begun.depth]))
+		}
+	}
 }
 
 // end says how the turn is to be closed, if it has not been by leaving the call.

@@ -90,11 +90,9 @@ type PromptInFlight struct {
 // the error is ErrCallEnded. It does not wait.
 func (c *Call) SaveState(turn uint64, state []byte) error {
 	if len(state) > MaxState {
-		return fmt.Errorf("save state: it has %d bytes, and at most %d are kept", len(state), MaxState)
+		return misuse(fmt.Errorf("save state: it has %d bytes, and at most %d are kept", len(state), MaxState))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.send(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_State{State: &pluginv1.State{
+	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_State{State: &pluginv1.State{
 		Blob: bytes.Clone(state), Version: c.plugin.StateVersion, // the author keeps his slice
 	}}})
 }
@@ -172,7 +170,7 @@ func (c *Call) askSuspend() (err error) {
 	}
 	defer func() {
 		if p, ok := errors.AsType[*panicError](err); ok {
-			c.log.Error("Suspend panicked", "panic", p.value, "stack", string(p.stack))
+			c.log.Error("Suspend panicked", "panic", p.value, "at", p.at, "stack", string(p.stack))
 		}
 	}()
 	defer recoverInto(&err)

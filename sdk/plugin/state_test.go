@@ -74,7 +74,7 @@ func TestSaveState(t *testing.T) {
 		h.send(press(1, 2, "1")...)
 		expect(t, "call has ended", h.send(ended(1)))
 		want := fmt.Sprintf("[save state: it has 65537 bytes, and at most 65536 are kept save state: it has 65537 bytes, and at most 65536 are kept %v]", ErrCallEnded)
-		if got := fmt.Sprint(log); got != want || errs != nil {
+		if got := placeless(fmt.Sprint(log)); got != want || errs != nil {
 			t.Errorf("errors %s, %v\nwant   %s", got, errs, want)
 		}
 	})

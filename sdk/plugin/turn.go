@@ -107,6 +107,7 @@ type talk struct {
 
 func serveTurns(ctx context.Context, call *Call, answer HandlerFunc) error {
 	t := &talk{call: call, ctx: ctx, answer: answer, answered: make(chan error, 1)}
+	call.reading.Store(true) // to the end of the call
 	call.closeInterrupted()
 	for {
 		if t.asked && t.answering == nil {
@@ -171,7 +172,6 @@ func (t *talk) take(event Event) {
 		t.asked = true
 	case RefusedEvent:
 		t.refused = append(t.refused[max(0, len(t.refused)-maxRefused+1):], e)
-		t.call.log.Warn("the host refused a command", "command", e.Command, "reason", e.Message)
 	}
 }
 
@@ -211,6 +211,7 @@ func (t *talk) begin() {
 }
 
 func runTurn(ctx context.Context, answer HandlerFunc, turn Turn, reply *Reply) (err error) {
+	defer func() { reply.over(answer, err) }()
 	defer recoverInto(&err)
 	return answer(ctx, turn, reply)
 }
