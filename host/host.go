@@ -38,6 +38,9 @@ type Config struct {
 	config.Config
 	Version string // of the host
 	Log     hclog.Logger
+	// LogAll is a Log of every level, for the lines of plugins that are asked for more
+	// than the host itself; nil: Log.
+	LogAll hclog.Logger
 
 	Reload <-chan os.Signal              // each asks for a reload; nil: none does
 	Load   func() (config.Config, error) // reads the configuration again
@@ -130,7 +133,7 @@ func (h *host) open(ctx context.Context) (err error) {
 	h.plugins, err = supervisor.Start(ctx, supervisor.Config{
 		Plugins: h.programs(h.config.Plugins), Dir: h.dir.Path, BinDir: copies,
 		LockFile: h.config.PluginLock, HostVersion: h.config.Version,
-		Log:   h.log.Named("plugin"),
+		Log: h.log.Named("plugin"), LogAll: h.logAll(),
 		Watch: supervisor.Watch{SwapDone: h.metrics.SwapDone, RolledBack: h.metrics.RolledBack, Crashed: h.metrics.Crashed},
 	})
 	if err != nil {
@@ -175,6 +178,14 @@ func (h *host) listen() (err error) {
 	}
 	h.desk, err = h.openDesk()
 	return err
+}
+
+// logAll is for the lines of plugins whose level is below info.
+func (h *host) logAll() hclog.Logger {
+	if h.config.LogAll == nil {
+		return nil
+	}
+	return h.config.LogAll.Named("plugin")
 }
 
 // secure has a listener speak TLS with the host's certificate. Its clients are asked

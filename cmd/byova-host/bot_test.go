@@ -46,6 +46,7 @@ var bots = map[string]func(bot){
 	"panics-in-probe": func(b bot) { b.panicsInProbe().Serve() },
 	"prattles-to-end": func(bot) { prattle(os.Stderr) },
 	"parting":         func(b bot) { b.parting().Serve() },
+	"buggy":           func(b bot) { b.buggy().Serve() },
 }
 
 // runBot makes the test binary a bot, if it was started as one.

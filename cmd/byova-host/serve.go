@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -39,15 +40,19 @@ func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := hclog.New(&hclog.LoggerOptions{
-		Name: "byova-host", Output: os.Stderr, Level: settings.Log.Level, JSONFormat: settings.Log.JSON,
-	})
+	var mu sync.Mutex // both write to the same
+	logOf := func(level hclog.Level) hclog.Logger {
+		return hclog.New(&hclog.LoggerOptions{
+			Name: "byova-host", Output: os.Stderr, Mutex: &mu, Level: level, JSONFormat: settings.Log.JSON,
+		})
+	}
+	log := logOf(settings.Log.Level)
 	warnOf(problems, log)
 	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
 	return host.Run(stop, kill, host.Config{
-		Config: settings, Version: version(), Log: log, Watch: c.Watch, Reload: hangUp,
+		Config: settings, Version: version(), Log: log, LogAll: logOf(hclog.Trace), Watch: c.Watch, Reload: hangUp,
 		Load: func() (config.Config, error) {
 			settings, problems, err := c.load()
 			if err == nil {

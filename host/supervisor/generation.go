@@ -135,10 +135,14 @@ func (g *generation) mayStart(ctx context.Context) bool {
 // launch starts a process and takes it through its checks.
 func (g *generation) launch(ctx context.Context, limit time.Duration) (*pluginwire.Process, error) {
 	config := g.of.host.config
+	all := config.LogAll
+	if all != nil {
+		all = all.Named(g.spec.Name)
+	}
 	return pluginwire.Launch(ctx, pluginwire.Config{
 		Name: g.spec.Name, Path: g.file.Path, Origin: g.spec.Path, Dial: g.spec.Dial, Generation: g.number,
 		Settings: g.spec.Settings, Limits: g.spec.Limits, HostVersion: config.HostVersion, Dir: config.Dir,
-		Log: config.Log.Named(g.spec.Name), LogLevel: g.spec.LogLevel, StartTimeout: limit,
+		Log: config.Log.Named(g.spec.Name), LogAll: all, LogLevel: g.spec.LogLevel, StartTimeout: limit,
 	})
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	HostVersion string
 	StartLimit  time.Duration // for all start checks together; 0: 10 s
 	Log         hclog.Logger  // required
+	LogAll      hclog.Logger  // for the lines of plugins whose level is below info; nil: Log
 	Watch       Watch
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	hclog "github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -46,8 +45,8 @@ func (s *stranger) clear()                          {}
 
 // newAttached makes all parts of a process that runs already. It is given all the
 // time that it likes: it may stand still in a debugger.
-func newAttached(config Config, log hclog.Logger) (*Process, error) {
-	p := newParts(config, log)
+func newAttached(config Config) (*Process, error) {
+	p := newParts(config)
 	p.program = newStranger()
 	conn, err := grpc.NewClient("passthrough:///"+config.Name,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // a socket of this user

@@ -54,12 +54,31 @@ type Config struct {
 	// Log gets the host's lines about the plugin and the plugin's own. Nil logs
 	// nothing.
 	Log hclog.Logger
+	// LogAll, if set, gets the plugin's own lines instead of Log when LogLevel is below
+	// info: they were asked for, whatever the host's own level is.
+	LogAll hclog.Logger
 	// LogLevel is the plugin's level, at both ends. Zero means info.
 	LogLevel hclog.Level
 	// StartTimeout is for everything up to the first answer in the stream. Zero
 	// means 10 s.
 	StartTimeout time.Duration
 	Limits       Limits
+}
+
+// logs are where the host's lines about the plugin go, and the plugin's own.
+func (c Config) logs() (log, own hclog.Logger) {
+	with := func(log hclog.Logger) hclog.Logger {
+		log = log.With("plugin", c.Name)
+		if c.Generation != 0 {
+			log = log.With("generation", c.Generation)
+		}
+		return log
+	}
+	log = with(c.Log)
+	if c.LogAll == nil || c.LogLevel >= hclog.Info {
+		return log, log
+	}
+	return log, with(c.LogAll)
 }
 
 // Launch starts a plugin and returns once it has passed every check: handshake,
@@ -141,23 +160,20 @@ func checkPaths(config Config) error {
 
 // newProcess makes all parts of a process and starts none of them.
 func newProcess(config Config) (*Process, error) {
-	log := config.Log.With("plugin", config.Name)
-	if config.Generation != 0 {
-		log = log.With("generation", config.Generation)
-	}
 	if config.Dial != nil {
-		return newAttached(config, log)
+		return newAttached(config)
 	}
 	if err := checkPaths(config); err != nil {
 		return nil, err
 	}
-	return newChildProcess(config, log)
+	return newChildProcess(config)
 }
 
 // newParts makes what every process has.
-func newParts(config Config, log hclog.Logger) *Process {
+func newParts(config Config) *Process {
+	log, own := config.logs()
 	p := &Process{
-		config: config, log: log, output: newOutput(log, config.LogLevel), conns: &connections{},
+		config: config, log: log, output: newOutput(own, config.LogLevel), conns: &connections{},
 		stopping: make(chan struct{}), broken: make(chan struct{}),
 		judged: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -166,7 +182,7 @@ func newParts(config Config, log hclog.Logger) *Process {
 	return p
 }
 
-func newChildProcess(config Config, log hclog.Logger) (*Process, error) {
+func newChildProcess(config Config) (*Process, error) {
 	path, err := filepath.Abs(config.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find its directory: %w", err)
@@ -179,7 +195,7 @@ func newChildProcess(config Config, log hclog.Logger) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the host's certificate: %w", err)
 	}
-	p := newParts(config, log)
+	p := newParts(config)
 	cmd := &exec.Cmd{Path: path, Args: append([]string{origin}, config.Args...)}
 	p.child = newChild(cmd, config.Limits, p.output)
 	p.program = p.child

@@ -74,7 +74,7 @@ type Input struct {
 // validate says what no host takes.
 func (in Input) validate() error {
 	switch {
-	case in.Mode < InputUnchanged || in.Mode > VoiceAndDTMF:
+	case in.Mode < InputUnchanged || in.Mode > InputVoiceAndDTMF:
 		return fmt.Errorf("set input: unknown mode %d", in.Mode)
 	case in.DTMFLength < 0 || in.DTMFLength > 100:
 		return fmt.Errorf("set input: an entry of %d keys: want 1 to 100", in.DTMFLength)

@@ -149,7 +149,7 @@ func TestRefusalNamesTheLine(t *testing.T) {
 	var at string
 	bot := CallFunc(func(ctx context.Context, call *Call) error {
 		at = here()
-		err := call.Say("hm", PromptOptions{Hold: true})
+		err := call.Say("hm", PromptOptions{Language: "xx"})
 		for err == nil {
 			_, err = call.Next(ctx)
 		}
