@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/admin"
 )
@@ -66,11 +64,7 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	level := hclog.Info
-	if wanted := hclog.LevelFromString(c.PluginLog); wanted != hclog.NoLevel {
-		level = min(level, wanted)
-	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "byova-host", Output: os.Stderr, Level: level})
+	log, all := newLogs(settings)
 	warnOf(problems, log)
 	settings.Shutdown = 2 * time.Second // the only call is over
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -78,7 +72,7 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 	ended := make(chan error, 1)
 	go func() {
 		err := host.Run(ctx, context.WithoutCancel(ctx), host.Config{
-			Config: settings, Version: version(), Log: log, TraceContent: true,
+			Config: settings, Version: version(), Log: log, LogAll: all, TraceContent: true,
 		}, out)
 		out.CloseWithError(errors.Join(err, io.EOF))
 		ended <- errors.Join(err, os.RemoveAll(dir))

@@ -40,19 +40,13 @@ func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex // both write to the same
-	logOf := func(level hclog.Level) hclog.Logger {
-		return hclog.New(&hclog.LoggerOptions{
-			Name: "byova-host", Output: os.Stderr, Mutex: &mu, Level: level, JSONFormat: settings.Log.JSON,
-		})
-	}
-	log := logOf(settings.Log.Level)
+	log, all := newLogs(settings)
 	warnOf(problems, log)
 	kill, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
 	return host.Run(stop, kill, host.Config{
-		Config: settings, Version: version(), Log: log, LogAll: logOf(hclog.Trace), Watch: c.Watch, Reload: hangUp,
+		Config: settings, Version: version(), Log: log, LogAll: all, Watch: c.Watch, Reload: hangUp,
 		Load: func() (config.Config, error) {
 			settings, problems, err := c.load()
 			if err == nil {
@@ -61,6 +55,17 @@ func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
 			return settings, err
 		},
 	}, out)
+}
+
+// newLogs are the host's log, and one of every level for plugins that are asked for more.
+func newLogs(settings config.Config) (log, all hclog.Logger) {
+	var mu sync.Mutex // both write to the same
+	of := func(level hclog.Level) hclog.Logger {
+		return hclog.New(&hclog.LoggerOptions{
+			Name: "byova-host", Output: os.Stderr, Mutex: &mu, Level: level, JSONFormat: settings.Log.JSON,
+		})
+	}
+	return of(settings.Log.Level), of(hclog.Trace)
 }
 
 // load reads the configuration. Problems are warnings if there is no error.
