@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/byova-host/byova-host/sdk/plugin"
@@ -19,11 +20,9 @@ var text = []string{
 // wholly is for what is heard to its end, whatever the caller does.
 var wholly = plugin.PromptOptions{Uninterruptible: true}
 
-// reader is how far one caller has come. The host numbers prompts from 1, as they are said.
+// reader is how far one caller has come.
 type reader struct {
-	said  uint64 // prompts, so far
-	next  int    // the sentence that the last answer began with
-	first uint64 // its prompt
+	next  int // the sentence that the next answer begins with
 	cuts  int
 	heard time.Duration // of the sentence that was cut last
 }
@@ -33,36 +32,30 @@ func newReader(*plugin.Call) plugin.HandlerFunc { return new(reader).answer }
 func (r *reader) answer(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
 	switch cut := turn.BargeIn; {
 	case turn.Kind == plugin.TurnStart:
-		if err := r.say(reply, "This call may be recorded.", wholly); err != nil {
+		if err := reply.Say("This call may be recorded.", wholly); err != nil {
 			return err
 		}
 	case cut == nil: // all of it was heard
 		return r.end(reply)
 	default:
-		if cut.Prompt > r.first { // so many sentences further on
-			r.next += int(cut.Prompt - r.first)
+		if n, err := strconv.Atoi(cut.Label); err == nil { // a sentence, which then comes again
+			r.next = n
 		}
 		r.cuts, r.heard = r.cuts+1, cut.Heard
-		if err := r.say(reply, "Okay, one moment."); err != nil {
+		if err := reply.Say("Okay, one moment."); err != nil {
 			return err
 		}
 	}
-	r.first = r.said + 1
-	for _, sentence := range text[r.next:] {
-		if err := r.say(reply, sentence); err != nil {
+	for n := r.next; n < len(text); n++ {
+		if err := reply.Say(text[n], plugin.PromptOptions{Label: strconv.Itoa(n)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *reader) say(reply *plugin.Reply, text string, options ...plugin.PromptOptions) error {
-	r.said++
-	return reply.Say(text, options...)
-}
-
 func (r *reader) end(reply *plugin.Reply) error {
-	if err := r.say(reply, "Thank you for calling. Goodbye.", wholly); err != nil {
+	if err := reply.Say("Thank you for calling. Goodbye.", wholly); err != nil {
 		return err
 	}
 	return reply.End(plugin.EndOptions{Metadata: map[string]any{"cuts": r.cuts, "heard_seconds": r.heard.Round(time.Second).Seconds()}})

@@ -57,6 +57,7 @@ type Call struct {
 	credit  int           // bytes of audio that the host still takes
 	open    map[uint64]struct{}
 	prompts uint64
+	labels  map[uint64]string // by the prompt's number
 	refs    uint64
 	sent    origins
 	// interrupted is the turn that an earlier process had partly answered, until
@@ -79,6 +80,7 @@ func newCall(parent context.Context, p *Plugin, e *pluginv1.Event, out *lane.Lan
 		changed: make(chan struct{}),
 		credit:  int(start.GetCredit()),
 		open:    map[uint64]struct{}{},
+		labels:  map[uint64]string{},
 	}
 	c.formatIn = c.info.FormatIn
 	if r := start.GetResume(); r != nil {

@@ -39,7 +39,13 @@ func (c *Call) convert(e *pluginv1.Event) Event {
 			Meta: meta, Command: body.Refused.GetCommand(), Message: body.Refused.GetMessage(),
 		}
 	case *pluginv1.Event_PromptDone:
-		return PromptDoneEvent{Meta: meta, Prompt: body.PromptDone.GetPrompt()}
+		prompt := body.PromptDone.GetPrompt()
+		return PromptDoneEvent{Meta: meta, Prompt: prompt, Label: c.label(prompt)}
+	case *pluginv1.Event_BargeIn:
+		b := body.BargeIn
+		return BargeInEvent{
+			Meta: meta, Turn: b.GetTurn(), Prompt: b.GetPrompt(), Label: c.label(b.GetPrompt()), Heard: milliseconds(b.GetHeardMs()),
+		}
 	default:
 		return convertTurn(meta, e)
 	}
@@ -69,9 +75,6 @@ func convertTurn(meta Meta, e *pluginv1.Event) Event {
 	case *pluginv1.Event_Dtmf:
 		d := body.Dtmf
 		return DTMFInputEvent{Meta: meta, Turn: d.GetTurn(), Digits: d.GetDigits(), Sensitive: d.GetSensitive()}
-	case *pluginv1.Event_BargeIn:
-		b := body.BargeIn
-		return BargeInEvent{Meta: meta, Turn: b.GetTurn(), Prompt: b.GetPrompt(), Heard: milliseconds(b.GetHeardMs())}
 	case *pluginv1.Event_NoInput:
 		return NoInputEvent{Meta: meta, Turn: body.NoInput.GetTurn(), Count: int(body.NoInput.GetCount())}
 	case *pluginv1.Event_Custom:

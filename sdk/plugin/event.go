@@ -73,6 +73,7 @@ type BargeInEvent struct {
 	Meta
 	Turn   uint64 // the turn that was being answered; 0 for none
 	Prompt uint64 // the prompt that was playing; 0 if the answer had not begun
+	Label  string // of its PromptOptions
 	// Heard is how much of the prompt was probably heard; 0 without a prompt.
 	Heard time.Duration
 }
@@ -104,6 +105,7 @@ type TurnEndedEvent struct {
 type PromptDoneEvent struct {
 	Meta
 	Prompt uint64 // its Prompt.ID
+	Label  string // of its PromptOptions
 }
 
 // GapEvent says that caller audio was dropped here because it was not taken.

@@ -27,7 +27,14 @@ type PromptOptions struct {
 	// Language is that of the text that is said, as BCP 47 has it, for example en-GB;
 	// empty means the call's. Audio has no use for it.
 	Language string
+	// Label is told again with the BargeInEvent and the PromptDoneEvent of the prompt, so
+	// that a bot knows which of its prompts they are about: "menu", for example. It does not
+	// leave the process; of a call's prompts the labels of the last 256 are kept.
+	Label string
 }
+
+// keptLabels is how many of a call's prompts keep their labels.
+const keptLabels = 256
 
 // Prompt is something to be said that is written while it is made; it is an
 // io.WriteCloser. It is used by one goroutine at a time. Prompts come from Call.Stream and
@@ -68,11 +75,22 @@ func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole b
 	c.mu.Lock()
 	c.prompts++
 	id := c.prompts
+	if options.Label != "" {
+		c.labels[id] = options.Label
+	}
+	delete(c.labels, id-keptLabels)
 	c.mu.Unlock()
 	return id, c.command(&pluginv1.Command{
 		Turn: options.Turn, Prompt: id, PromptEnd: whole,
 		Body: &pluginv1.Command_PromptStart{PromptStart: body},
 	})
+}
+
+// label is that of a prompt of this process; empty if it has none.
+func (c *Call) label(prompt uint64) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.labels[prompt]
 }
 
 // Play plays audio to the caller. It waits while the host has enough, and returns
