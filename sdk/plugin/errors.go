@@ -23,7 +23,7 @@ var (
 
 // The mistakes of authors that have no error of their own.
 var (
-	errReading  = errors.New("next: the call's events are being read already: by another Next, or for a turn function")
+	errReading  = errors.New("next: the call's events are being read already: by another Next, or for a handler that gets them")
 	errReturned = fmt.Errorf("reply: its turn function has returned: %w", ErrTurnEnded)
 	errNoAnswer = errors.New("the handler returned while the call was up")
 )

@@ -60,7 +60,7 @@ func (h Events) ServeCall(ctx context.Context, call *Call) error {
 		if err != nil {
 			return err
 		}
-		err = h.handle(ctx, call, event)
+		err = h.alone(ctx, call, event)
 		if err == nil || errors.Is(err, ErrTurnEnded) || errors.Is(err, ErrCallEnded) {
 			continue
 		}
@@ -71,6 +71,13 @@ func (h Events) ServeCall(ctx context.Context, call *Call) error {
 			return err
 		}
 	}
+}
+
+// alone handles an event. Meanwhile nobody else may take the next one.
+func (h Events) alone(ctx context.Context, call *Call, event Event) error {
+	call.reading.Store(true)
+	defer call.reading.Store(false)
+	return h.handle(ctx, call, event)
 }
 
 func (h Events) handle(ctx context.Context, call *Call, event Event) error {

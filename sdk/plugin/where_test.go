@@ -205,6 +205,23 @@ func TestNextOnce(t *testing.T) {
 	})
 }
 
+// TestNextBesideEvents: the funcs get the events, and cannot take them as well.
+func TestNextBesideEvents(t *testing.T) {
+	var err error
+	bot := Events{InputEnded: func(ctx context.Context, call *Call, e InputEndedEvent) error {
+		_, err = call.Next(ctx)
+		return call.Done(e.Turn)
+	}}
+	with(t, Plugin{Handler: bot}, func(t *testing.T, h *fakeHost) {
+		h.send(start(1, 1000))
+		expect(t, "greeting", h.send(greet(1)...), "1/1 done")
+		h.send(ended(1))
+	})
+	if !errors.Is(err, errReading) {
+		t.Errorf("Next returned %v", err)
+	}
+}
+
 // BenchmarkOrigin is what remembering a command's line costs.
 func BenchmarkOrigin(b *testing.B) {
 	var o origins
