@@ -161,7 +161,7 @@ func configure(t *testing.T, dir, name string) func(*config.Config) {
 	}
 	return func(c *config.Config) {
 		c.Plugins = loaded.Plugins
-		c.Plugins[0].Path = filepath.Join(dir, "bin/plugins", filepath.Base(c.Plugins[0].Path))
+		c.Plugins[0].Path = filepath.Join(dir, "bin/plugins", c.Plugins[0].Name)
 	}
 }
 

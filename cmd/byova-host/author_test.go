@@ -52,6 +52,7 @@ func TestVerifySettings(t *testing.T) {
 
 // TestCallPlugin: one command calls a plugin, on a host of its own of which nothing is left.
 func TestCallPlugin(t *testing.T) {
+	t.Parallel()
 	record := filepath.Join(t.TempDir(), "call.wav")
 	code, out, errs := cli(t, "call", "--plugin", echoBinary, "--record", record)
 	if code != 0 || !strings.Contains(out, "verdict  ok") {
@@ -82,6 +83,7 @@ func TestCallPlugin(t *testing.T) {
 
 // TestNew: what is written is called as its README says.
 func TestNew(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "mybot")
 	code, out, errs := cli(t, "new", dir)
 	if code != 0 || !strings.Contains(out, "make run") {

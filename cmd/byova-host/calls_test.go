@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -106,6 +107,32 @@ func TestCallsCommands(t *testing.T) {
 	checkRecording(t)
 	p.stop(t)
 	checkGone(t, p)
+}
+
+// TestTraceIsLeft: who has seen enough of a call ends its trace, and keeps what was
+// recorded.
+func TestTraceIsLeft(t *testing.T) {
+	p := serveEcho(t)
+	t.Setenv("XDG_RUNTIME_DIR", p.runtime)
+	t.Chdir(t.TempDir())
+	s := dial(t, p.addr)
+	s.greet("c1")
+	ctx, enough := context.WithCancel(t.Context())
+	var shown logtest.Log
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"calls", "trace", "c1", "--audio"}, &shown, &shown) }()
+	eventually(t, 10*time.Second, "the greeting was played", func() bool { return strings.Contains(shown.String(), "prompt_done") })
+	enough()
+	if code := <-ended; code != 0 || !strings.HasSuffix(shown.String(), "recorded c1.wav\n") {
+		t.Errorf("exit %d\n%s", code, &shown)
+	}
+	eventually(t, 10*time.Second, "the host knows", func() bool {
+		return strings.Contains(p.log.String(), "the content of a call is no longer traced: conversation=c1")
+	})
+	if _, err := s.exchange(s.event("c1", sessionEnd)); err != nil {
+		t.Error(err)
+	}
+	p.stop(t)
 }
 
 // checkRecording holds that the bot's tones, and nothing of the silent caller, are in the

@@ -16,6 +16,9 @@
 // blocks. Each RPC's responses wait in its outbox until the adapter's handler,
 // the only writer, takes them.
 //
+// What a bot is told and what it asks for goes through the session's [tracer], which
+// keeps it without content and hands content to those who ask for it ([Sessions.Trace]).
+//
 // What bounds memory: requests by [RPC.Receive], which waits while its session
 // has not caught up, and by the number of open RPCs; the bot's audio by credit,
 // returned as it leaves, and in WAV mode, where an answer is held until it is

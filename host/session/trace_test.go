@@ -277,6 +277,22 @@ func TestTraceBounds(t *testing.T) {
 	})
 }
 
+// TestTraceLosesAudio: audio waits for who asked for it, and only so much of it.
+func TestTraceLosesAudio(t *testing.T) {
+	var tr tracer
+	f := tr.follow(Call{}, TraceOptions{Follow: true, Content: true})
+	for range maxTracedAudio/1000 + 2 {
+		tr.bot(0, Response{Type: Chunk, Audio: make([]byte, 1000)})
+	}
+	if part, _ := f.Next(t.Context()); len(part.Audio) != maxTracedAudio/1000 || part.Lost != 2000 {
+		t.Errorf("%d pieces are there and %d bytes lost", len(part.Audio), part.Lost)
+	}
+	tr.bot(0, Response{Type: Final, Clips: []Clip{{Audio: make([]byte, 10)}}})
+	if part, _ := f.Next(t.Context()); len(part.Audio) != 1 || part.Lost != 0 {
+		t.Errorf("afterwards %d pieces, and %d bytes lost", len(part.Audio), part.Lost)
+	}
+}
+
 // TestTraceMergesAudio: a stretch of audio is one entry, also when both talk.
 func TestTraceMergesAudio(t *testing.T) {
 	var both tracer

@@ -60,6 +60,8 @@ type Call struct {
 	labels  map[uint64]string // by the prompt's number
 	refs    uint64
 	sent    origins
+	// speaking are the prompts that may not be closed yet.
+	speaking []*Prompt
 	// interrupted is the turn that an earlier process had partly answered, until
 	// something is said for it.
 	interrupted uint64

@@ -135,9 +135,13 @@ type DoneOptions struct {
 // Done says that the answer to a turn is complete. The caller's next input opens another
 // one. At most one DoneOptions is given. It fails with ErrTurnEnded if the turn is not open.
 func (c *Call) Done(turn uint64, options ...DoneOptions) error {
-	return c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Done{Done: &pluginv1.Done{
+	err := c.command(&pluginv1.Command{Turn: turn, Body: &pluginv1.Command_Done{Done: &pluginv1.Done{
 		Event: pluginv1.Done_Event(last(options).Event),
 	}}})
+	if err == nil {
+		c.warnOfOpen(turn)
+	}
+	return err
 }
 
 // Transfer hands the call to a person once what was played has been heard, or to whatever the

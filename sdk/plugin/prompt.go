@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ type Prompt struct {
 	mu     sync.Mutex
 	half   []byte // the beginning of a sample
 	sent   int    // bytes
-	begun  origin // by Reply.Stream
+	begun  origin
 	file   audio.WAVCheck
 	closed bool
 }
@@ -66,7 +67,28 @@ func (c *Call) Stream(ctx context.Context, format Format, options ...PromptOptio
 	if err != nil {
 		return nil, err
 	}
-	return &Prompt{call: c, ctx: ctx, turn: o.Turn, id: id, format: format}, nil
+	p := &Prompt{call: c, ctx: ctx, turn: o.Turn, id: id, format: format}
+	p.begun.depth = runtime.Callers(2, p.begun.stack[:])
+	c.mu.Lock()
+	c.speaking = append(slices.DeleteFunc(c.speaking, (*Prompt).whole), p)
+	c.mu.Unlock()
+	return p, nil
+}
+
+// warnOfOpen logs which prompts of a turn that is answered were not closed.
+func (c *Call) warnOfOpen(turn uint64) {
+	c.mu.Lock()
+	var open []*Prompt
+	c.speaking = slices.DeleteFunc(c.speaking, func(p *Prompt) bool {
+		if p.turn == turn && !p.whole() {
+			open = append(open, p)
+		}
+		return p.turn == turn
+	})
+	c.mu.Unlock()
+	for _, p := range open {
+		c.log.Warn("a prompt was not closed", "turn", turn, "prompt", p.id, "begun", authorsLine(p.begun.stack[:p.begun.depth]))
+	}
 }
 
 // startPrompt sends the beginning of a prompt, which is all of it for a text.

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"runtime"
 	"sync"
 )
 
@@ -22,7 +21,6 @@ type Reply struct {
 	said     bool // something was asked for
 	returned bool // the function has
 	warned   bool // of what came after it
-	streams  []*Prompt
 }
 
 // Play plays audio, after what was played before. It waits while the host has
@@ -50,14 +48,7 @@ func (r *Reply) Stream(format Format, options ...PromptOptions) (*Prompt, error)
 	if err := r.use(); err != nil {
 		return nil, err
 	}
-	p, err := r.call.Stream(r.ctx, format, r.prompt(options))
-	if err == nil {
-		p.begun.depth = runtime.Callers(2, p.begun.stack[:])
-		r.mu.Lock()
-		r.streams = append(r.streams, p)
-		r.mu.Unlock()
-	}
-	return p, err
+	return r.call.Stream(r.ctx, format, r.prompt(options))
 }
 
 // Transfer hands the call to a person, with the reason, once what was played has
@@ -149,11 +140,7 @@ func (r *Reply) over(function HandlerFunc, err error) {
 	if !r.said {
 		r.call.log.Debug("the turn function has returned without an answer", "turn", r.turn, "function", lineOf(function))
 	}
-	for _, p := range r.streams {
-		if !p.whole() {
-			r.call.log.Warn("a prompt was not closed", "turn", r.turn, "prompt", p.id, "begun", authorsLine(p.begun.stack[:p.begun.depth]))
-		}
-	}
+	r.call.warnOfOpen(r.turn)
 }
 
 // end says how the turn is to be closed, if it has not been by leaving the call.

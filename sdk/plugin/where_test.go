@@ -205,6 +205,36 @@ func TestNextOnce(t *testing.T) {
 	})
 }
 
+// TestPromptLeftOpen: Done finds it for those who send it themselves, and not again.
+func TestPromptLeftOpen(t *testing.T) {
+	var log logtest.Log
+	bot := Events{InputEnded: func(ctx context.Context, call *Call, e InputEndedEvent) error {
+		if err := call.Play(ctx, silence(20), PromptOptions{Turn: e.Turn}); err != nil {
+			return err
+		}
+		if _, err := call.Stream(ctx, Format{}, PromptOptions{}); err != nil { // of no turn: it may go on
+			return err
+		}
+		if e.Turn == 1 {
+			if _, err := call.Stream(ctx, Format{}, PromptOptions{Turn: e.Turn}); err != nil {
+				return err
+			}
+		}
+		return call.Done(e.Turn)
+	}}
+	withLog(t, Plugin{Handler: bot}, &log, func(t *testing.T, h *fakeHost) {
+		h.send(start(1, 1000))
+		h.send(greet(1)...)
+		h.send(turnEnded(1, 1, pluginv1.TurnEnded_ANSWERED))
+		h.send(press(1, 2, "1")...)
+		h.send(ended(1))
+	})
+	if said := log.String(); strings.Count(said, "a prompt was not closed: conversation=\"\" session=s1 turn=1 prompt=3 begun=plugin/where_test.go:") != 1 ||
+		strings.Count(said, "not closed") != 1 {
+		t.Errorf("the log has\n%s", said)
+	}
+}
+
 // TestNextBesideEvents: the funcs get the events, and cannot take them as well.
 func TestNextBesideEvents(t *testing.T) {
 	var err error
