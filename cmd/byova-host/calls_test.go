@@ -55,7 +55,7 @@ func TestCallsCommands(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	_, past, _ := cli(t, "calls", "trace", want.Session[:8], "--no-follow")
-	for _, line := range []string{"host  session_start     -  agent echo\n", "host  dtmf_input        2  7 keys\n", "bot   done              2\n"} {
+	for _, line := range []string{"host  session_start     -  agent echo, plugin echo/1\n", "host  dtmf_input        2  7 keys\n", "bot   done              2\n"} {
 		if !strings.Contains(past, line) {
 			t.Errorf("%q is not in\n%s", line, past)
 		}

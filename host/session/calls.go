@@ -21,6 +21,14 @@ type Call struct {
 	Turn       uint64 // the last one that was opened
 }
 
+// place is the plugin and its generation, in short.
+func (c Call) place() string {
+	if c.Plugin == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d", c.Plugin, c.Generation)
+}
+
 // CallState says in a word how a call stands.
 type CallState string
 

@@ -168,6 +168,9 @@ func (s *Session) feed(in input) {
 func (s *Session) perform(a action) {
 	switch a.kind {
 	case tell:
+		if _, begins := a.event.Body.(Started); begins {
+			s.trace.place = s.describe().place()
+		}
 		s.trace.event(s.now(), a.event, s.hidden)
 		s.part.tell(a.event)
 	case closeAgent:

@@ -29,6 +29,7 @@ const (
 type tracer struct {
 	recording atomic.Bool // somebody wants content
 
+	place   string          // of the process that has the call
 	told    audio.Format    // of the audio that the bot is told
 	formats [4]promptFormat // of the prompts that began last
 

@@ -404,3 +404,21 @@ func TestTraceAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a frame each way", n)
 	}
 }
+
+// TestTracePlace: a call's process is named where it begins.
+func TestTracePlace(t *testing.T) {
+	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
+	s.state = newState("s", s.key, "bot", Traits{}, Config{}.limits(), DefaultSettings())
+	s.part = s.newPart(0, 0)
+	s.part.call = placedAt{}
+	s.perform(action{kind: tell, event: Event{Body: Started{Agent: "bot", Resumed: &Resumed{Cause: ByTakeover}}}})
+	f := s.trace.follow(s.describe(), TraceOptions{})
+	if got := written(readAll(t, f)); got != "host session_start 0/0 agent bot, plugin p/3, resumed: moved\n" || f.Call.Plugin != "p" || f.Call.Generation != 3 {
+		t.Errorf("%s%+v", got, f.Call)
+	}
+}
+
+// placedAt is a call at generation 3 of a plugin.
+type placedAt struct{ nobody }
+
+func (placedAt) Placed() (plugin string, generation int) { return "p", 3 }

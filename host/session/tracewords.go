@@ -154,6 +154,9 @@ func (t *tracer) event(now time.Duration, e Event, sensitive bool) {
 		return // of no use to anybody
 	case Started:
 		entry.what, entry.note = tracedStart, "agent "+body.Agent
+		if t.place != "" {
+			entry.note += ", plugin " + t.place
+		}
 		if body.Resumed != nil {
 			entry.note += ", resumed: " + body.Resumed.Cause.String()
 		}
