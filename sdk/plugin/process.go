@@ -24,7 +24,7 @@ import (
 // processLog writes to the standard error that the process began with: once it
 // serves, go-plugin puts a pipe in its place.
 var processLog = sync.OnceValue(func() hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{Output: os.Stderr, JSONFormat: true, Level: hclog.Info})
+	return logger{hclog.New(&hclog.LoggerOptions{Output: os.Stderr, JSONFormat: true, Level: hclog.Info})}
 })
 
 // Log is the process's log. The host shows its lines with their level and fields,

@@ -304,6 +304,9 @@ func (a *Answer) Failure() (why string) {
 	return why
 }
 
+// askedWhy tells whether the test has asked for a failure. Call it under the lock.
+func (a *Answer) askedWhy() bool { return a.failureRead }
+
 // Refused are the commands that the host did not carry out. A test that does not ask
 // fails if there are any.
 func (a *Answer) Refused() (all []plugin.RefusedEvent) {

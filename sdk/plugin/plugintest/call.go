@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -236,6 +237,12 @@ func (c *Call) speech(wav []byte) []byte {
 	return nil
 }
 
+// fellBack tells whether the host has handed the call over in the bot's place. A bot that
+// cannot be told so has no process.
+func fellBack(e caller.Entry) bool {
+	return e.Response != nil && e.Response.Name == session.DefaultSettings().Fallback.Name
+}
+
 // end hangs up, waits until the call is over and says what was wrong with it.
 func (c *Call) end() {
 	c.host.t.Helper()
@@ -270,8 +277,11 @@ func (c *Call) report() {
 				t.Errorf("plugintest: the host refused %s: %s", b.Command, b.Message)
 			}
 		case session.Ended:
-			if b.Reason == session.EndedFailed && !failed && (a == nil || !a.failureRead) {
-				t.Errorf("plugintest: the host gave up on the bot: %s", b.Detail)
+			if b.Reason == session.EndedFailed && !failed {
+				failed = true
+				if a == nil || !a.failureRead {
+					t.Errorf("plugintest: the host gave up on the bot: %s", b.Detail)
+				}
 			}
 		}
 		if b, ok := m.command.Body.(session.GiveUp); ok {
@@ -280,6 +290,9 @@ func (c *Call) report() {
 				t.Errorf("plugintest: the bot gave the call up: %s", b.Message)
 			}
 		}
+	}
+	if !failed && slices.ContainsFunc(c.result.Entries, fellBack) && !slices.ContainsFunc(c.answers, (*Answer).askedWhy) {
+		t.Errorf("plugintest: the host gave up on the bot: its fallback took the call")
 	}
 	if c.result.Failure != nil && !failed {
 		t.Errorf("plugintest: the call could not be played to its end: %v", c.result.Failure)

@@ -93,3 +93,24 @@ func TestRefusal(t *testing.T) {
 		})
 	}
 }
+
+// TestFallback: a call that the host takes because its bot has no process any more fails a
+// test that does not ask why.
+func TestFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &trial{ctx: t.Context()}
+		h := New(t, plugin.Plugin{Handler: plugin.Turns(func(*plugin.Call) plugin.HandlerFunc {
+			return func(_ context.Context, _ plugin.Turn, reply *plugin.Reply) error { return reply.Say("hi") }
+		})})
+		h.t = w
+		why := complaints(h, w, func(c *Call) {
+			c.Start().Text()
+			h.Crash()
+			c.Answer()
+			c.Over()
+		})
+		if !strings.Contains(why, "the host gave up on the bot") {
+			t.Errorf("it says %q", why)
+		}
+	})
+}

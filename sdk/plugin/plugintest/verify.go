@@ -157,7 +157,10 @@ func (v *verifier) host(ctx context.Context, t tester) (*Host, error) {
 		return nil, err
 	}
 	h.stops = append(h.stops, func() { os.RemoveAll(dir) })
-	err = h.startIn(ctx, dir, supervisor.Plugin{Name: v.name, Settings: v.options.Settings, LogLevel: hclog.Trace})
+	err = h.startIn(ctx, dir, supervisor.Plugin{
+		Name: v.name, Settings: v.options.Settings, LogLevel: hclog.Trace,
+		CrashWait: verifyLimit, // what is verified is the plugin, not how busy the machine is
+	})
 	if err != nil {
 		h.stop()
 		return nil, err
