@@ -69,6 +69,9 @@ func TestCallPlugin(t *testing.T) {
 		code int
 		says string
 	}{
+		{[]string{"call", "--plugin", testbotBinary, "--agent", "crash"}, 1, "the host took the call from the bot: the bot failed: panic"},
+		{[]string{"call", "--plugin", testbotBinary, "--agent", "crash", "--json"}, 1, "the host took the call from the bot"},
+		{[]string{"call", "--addr", "127.0.0.1:1"}, 1, "call a plugin with --plugin PATH"},
 		{[]string{"call", "--plugin", "no/such"}, 1, "no/such"},
 		{[]string{"call", "--plugin", echoBinary, "--tls"}, 2, "no TLS"},
 		{[]string{"call", "--plugin", echoBinary, "--dtmf", "x"}, 2, "not a key"},

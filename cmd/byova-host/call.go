@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/byova-host/byova-host/examples/speech"
@@ -128,12 +127,12 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 	case c.own != nil:
 		shared := &sharedWriter{to: out}
 		out, timeline = shared, caller.NewTimeline(shared)
-		o.ConversationID = caller.NewConversationID()
 	}
+	o.ConversationID = caller.NewConversationID()
 	o.Log = timeline.Log
 	told := c.tell(ctx, &o, out)
 	result, err := caller.Run(ctx, o)
-	told()
+	fallback := told()
 	if err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
@@ -152,43 +151,10 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 	if err := show(out); err != nil {
 		return fmt.Errorf("print the verdict: %w", err)
 	}
+	if fallback != "" && c.Script == "" { // which may want it so
+		return fmt.Errorf("call: the host took the call from the bot: %s", fallback)
+	}
 	return verdict(result)
-}
-
-// tell has what the bot does told from the first answer on, if the call's host is its own.
-// What it returns waits until all was told.
-func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (wait func()) {
-	if c.own == nil || c.JSON {
-		return func() {}
-	}
-	var telling sync.WaitGroup
-	log, id := o.Log, o.ConversationID
-	begin := sync.OnceFunc(func() {
-		telling.Go(func() {
-			if err := c.own.said(ctx, id, out); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(out, "what the bot does cannot be shown: %v\n", err)
-			}
-		})
-	})
-	o.Log = func(e caller.Entry) {
-		log(e)
-		if e.Kind == caller.HalfClosed { // the host knows the call now
-			begin()
-		}
-	}
-	return telling.Wait
-}
-
-// sharedWriter is written by several, a line at a time.
-type sharedWriter struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (w *sharedWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.to.Write(p)
 }
 
 // verdict is nil when all was well.
@@ -209,6 +175,8 @@ func verdict(r *caller.Result) error {
 	switch broken := strings.Join(bad, ", "); {
 	case r.Failure == nil:
 		return fmt.Errorf("call: the server broke %s", broken)
+	case broken == "" && errors.Is(r.Failure, caller.ErrUnreached):
+		return fmt.Errorf("call: %w: start a host there with byova-host serve, or call a plugin with --plugin PATH", r.Failure)
 	case broken == "":
 		return fmt.Errorf("call: %w", r.Failure)
 	default:

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/admin"
+	"github.com/byova-host/byova-host/internal/caller"
 )
 
 // hostFor is a host of the call's own, with one plugin.
@@ -23,13 +25,17 @@ type hostFor struct {
 }
 
 // said prints what the bot does in a call of this host, until the call has ended. What
-// the caller hears of it, the call's own timeline shows.
-func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) error {
-	return h.admin.Trace(ctx, conversation, admin.TraceOptions{Content: true, Follow: true}, func(l admin.TraceLine) error {
+// the caller hears of it, the call's own timeline shows. Fallback is why the host took the
+// call from the bot, if it did.
+func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) (fallback string, err error) {
+	err = h.admin.Trace(ctx, conversation, admin.TraceOptions{Content: true, Follow: true}, func(l admin.TraceLine) error {
 		if l.Entry == nil || l.Entry.From == "host" || l.Entry.What == "accepted" {
 			return nil
 		}
 		what, detail := l.Entry.What, l.Entry.Detail
+		if what == "fallback" {
+			fallback = detail
+		}
 		if l.Entry.Content != "" {
 			detail = l.Entry.Content
 		}
@@ -39,6 +45,52 @@ func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) 
 		_, err := fmt.Fprintf(out, "%-9s %-6s %s\n", fmt.Sprintf("+%.3fs", l.Entry.At/1000), l.Entry.From, strings.TrimSpace(what+" "+cell(detail)))
 		return err
 	})
+	return fallback, err
+}
+
+// tell has what the bot does told from the first answer on, if the call's host is its own.
+// What it returns waits until all was told, and says why the host took the call from the
+// bot, if it did.
+func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (wait func() (fallback string)) {
+	if c.own == nil {
+		return func() string { return "" }
+	}
+	if c.JSON {
+		out = io.Discard
+	}
+	var telling sync.WaitGroup
+	var fallback string
+	log, id := o.Log, o.ConversationID
+	begin := sync.OnceFunc(func() {
+		telling.Go(func() {
+			var err error
+			if fallback, err = c.own.said(ctx, id, out); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(out, "what the bot does cannot be shown: %v\n", err)
+			}
+		})
+	})
+	o.Log = func(e caller.Entry) {
+		log(e)
+		if e.Kind == caller.HalfClosed { // the host knows the call now
+			begin()
+		}
+	}
+	return func() string {
+		telling.Wait()
+		return fallback
+	}
+}
+
+// sharedWriter is written by several, a line at a time.
+type sharedWriter struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *sharedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }
 
 // serveFor starts a host with a plugin and returns when it takes calls.

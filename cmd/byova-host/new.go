@@ -18,7 +18,7 @@ import (
 type newCmd struct {
 	Dir      string `arg:"" help:"Where to write it: a directory that is new. Its name becomes the plugin's."`
 	Template string `enum:"turn,event,streaming" default:"turn" placeholder:"NAME" help:"turn: a function that answers turns (default); event: a function for each kind of event; streaming: hears while the caller speaks and answers while it thinks."`
-	SDK      string `name:"sdk" type:"existingdir" placeholder:"DIR" help:"Use the SDK's source in this directory (that around DIR or that of this program; else the SDK's release of this program's version)."`
+	SDK      string `name:"sdk" type:"existingdir" placeholder:"DIR" help:"Use the SDK's source in this directory (that around DIR, or around this program; else the SDK's release of this program's version)."`
 }
 
 // Help explains the command beyond its flags.
@@ -58,7 +58,7 @@ func (c *newCmd) choose(p *starter.Plugin) error {
 		p.Checkout = around
 		return nil
 	}
-	if own := source(); own != "" {
+	if own, found := source(); found {
 		p.Checkout = own
 		return nil
 	}
@@ -71,15 +71,17 @@ func (c *newCmd) choose(p *starter.Plugin) error {
 // release is a version that others can get.
 var release = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
-// source is the directory that this program was built from, if that is a checkout; of
-// what was built from a release it is none.
-func source() string {
-	_, file, _, ok := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(file), "..", "..")
-	if !ok || strings.Contains(file, "@") || !starter.IsCheckout(root) {
-		return ""
+// source is the checkout that this program stands in or was built from, if there is one.
+// What was built from a release has none.
+func source() (checkout string, found bool) {
+	if self, err := os.Executable(); err == nil {
+		if checkout, found = starter.FindCheckout(filepath.Dir(self)); found {
+			return checkout, true
+		}
 	}
-	return root
+	_, file, _, ok := runtime.Caller(0)
+	checkout = filepath.Join(filepath.Dir(file), "..", "..")
+	return checkout, ok && !strings.Contains(file, "@") && starter.IsCheckout(checkout)
 }
 
 // tidy has Go find the modules that the plugin needs.
