@@ -2,9 +2,9 @@ package plugintest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/byova-host/byova-host/host/supervisor"
 	"github.com/byova-host/byova-host/internal/pluginwire"
+	"github.com/byova-host/byova-host/internal/rundir"
 )
 
 // verifyLimit is how long a bot may owe an answer to Verify. A host waits longer.
@@ -104,12 +105,12 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", path, err)
 	}
-	dir, err := os.MkdirTemp("", "bv") // sockets are in it, whose paths are short
+	dir, err := rundir.Make() // sockets are in it, whose paths are short
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", path, err)
 	}
-	defer os.RemoveAll(dir)
-	v := newVerifier(path, dir, o)
+	defer func() { err = errors.Join(err, dir.Remove()) }()
+	v := newVerifier(path, dir.Path, o)
 	began := time.Now()
 	report := &Report{Path: path}
 	if v.learn(ctx, report) {
@@ -152,12 +153,7 @@ func (v *verifier) launchWith(ctx context.Context, settings map[string]any) (*pl
 // host starts a host with the plugin.
 func (v *verifier) host(ctx context.Context, t tester) (*Host, error) {
 	h := &Host{t: t, path: v.path, log: v.log, answerWithin: verifyLimit}
-	dir, err := os.MkdirTemp(v.dir, "h")
-	if err != nil {
-		return nil, err
-	}
-	h.stops = append(h.stops, func() { os.RemoveAll(dir) })
-	err = h.startIn(ctx, dir, supervisor.Plugin{
+	err := h.startIn(ctx, v.dir, supervisor.Plugin{
 		Name: v.name, Settings: v.options.Settings, LogLevel: hclog.Trace,
 		CrashWait: verifyLimit, // what is verified is the plugin, not how busy the machine is
 	})
