@@ -179,3 +179,22 @@ func TestNamelessBot(t *testing.T) {
 	}
 	p.stop(t)
 }
+
+// TestAuthorsLog: whoever calls a plugin is told what it logs, and what is wrong.
+func TestAuthorsLog(t *testing.T) {
+	var lines strings.Builder
+	log := authorsLog(&lines)
+	log.Info("host")
+	log.Named("session").Info("session")
+	log.Named("session").With("conversation", "c").Warn("fallback")
+	log.Named("plugin").Named("echo").With("plugin", "echo").Info("started")
+	log.Named("plugin").Named("echo").Debug("detail")
+	var said []string
+	for line := range strings.Lines(lines.String()) {
+		_, what, _ := strings.Cut(strings.TrimSpace(line), "byova-host.")
+		said = append(said, what)
+	}
+	if got := strings.Join(said, "; "); got != "session: fallback: conversation=c; plugin.echo: started: plugin=echo" {
+		t.Errorf("it says %s", got)
+	}
+}

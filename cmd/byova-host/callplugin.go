@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/admin"
 	"github.com/byova-host/byova-host/internal/caller"
@@ -81,6 +83,20 @@ func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (w
 	}
 }
 
+// authorsLog is the log of a host that nobody operates: of plugins from level info on, of the
+// rest only what is wrong.
+func authorsLog(out io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
+		Name: "byova-host", Output: out, Level: hclog.Warn, IndependentLevels: true,
+		SubloggerHook: func(sub hclog.Logger) hclog.Logger {
+			if strings.HasPrefix(sub.Name(), "byova-host.plugin.") {
+				sub.SetLevel(hclog.Info)
+			}
+			return sub
+		},
+	})
+}
+
 // sharedWriter is written by several, a line at a time.
 type sharedWriter struct {
 	mu sync.Mutex
@@ -116,7 +132,7 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	log, all := newLogs(settings)
+	log, all := authorsLog(os.Stderr), hclog.New(&hclog.LoggerOptions{Name: "byova-host", Output: os.Stderr, Level: hclog.Trace})
 	warnOf(problems, log)
 	settings.Shutdown = 2 * time.Second // the only call is over
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
