@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	mediav1 "github.com/byova-host/byova-host/proto/com/cisco/wcc/ccai/media/v1"
 )
@@ -184,7 +185,11 @@ func (c *call) start() {
 		return
 	}
 	r := c.open()
-	c.putEvent(r, mediav1.EventInput_SESSION_START)
+	event := &mediav1.EventInput{EventType: mediav1.EventInput_SESSION_START}
+	if len(c.opt.Parameters) > 0 {
+		event.Parameters, _ = structpb.NewStruct(c.opt.Parameters) // withDefaults has seen that it can be done
+	}
+	c.putEventWith(r, event)
 	r.answers = true
 }
 

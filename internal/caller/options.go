@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // Defaults of Options.
@@ -30,6 +31,8 @@ type Options struct {
 	Org            string // default DefaultOrg
 	ConversationID string // default a random UUID
 	Language       string // default en-US
+	// Parameters are those of SESSION_START, as structpb takes them.
+	Parameters map[string]any
 
 	// Token gives the data source token of one RPC; nil sends none. It is
 	// asked for each RPC because tokens rotate during calls.
@@ -156,6 +159,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Connections < 1 || o.Connections > maxConnections {
 		return o, fmt.Errorf("%d connections, want 1 to %d", o.Connections, maxConnections)
+	}
+	if _, err := structpb.NewStruct(o.Parameters); err != nil {
+		return o, fmt.Errorf("parameters of the call: %w", err)
 	}
 	if o.KeyGap < 0 || o.Pause < 0 || o.Limit < 0 {
 		return o, errors.New("a time of the call is negative")

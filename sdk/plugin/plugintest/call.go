@@ -24,8 +24,11 @@ func Hello() []byte { return bytes.Clone(speech.Hello) }
 type CallOptions struct {
 	Agent    string // ID; empty: the first
 	Org      string
-	Language string        // BCP 47; empty: en-US
-	Limit    time.Duration // of the whole call; 0: 10 minutes
+	Language string // BCP 47; empty: en-US
+	// Parameters are Webex's of the session's start, as Info.Parameters has them; of maps,
+	// slices, strings, numbers and booleans.
+	Parameters map[string]any
+	Limit      time.Duration // of the whole call; 0: 10 minutes
 }
 
 // Call is a caller that the test leads, and one call of theirs. It is used by one
@@ -60,9 +63,12 @@ func (h *Host) Call(options ...CallOptions) *Call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.options = caller.Options{
-		Addr: "passthrough:///host", Agent: o.Agent, Org: o.Org, Language: o.Language, Limit: o.Limit,
+		Addr: "passthrough:///host", Agent: o.Agent, Org: o.Org, Language: o.Language, Parameters: o.Parameters, Limit: o.Limit,
 		ConversationID: fmt.Sprintf("call-%d", len(h.calls)+1), Live: c.steps,
 		Dial: []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return h.door.DialContext(ctx) })},
+	}
+	if err := c.options.Validate(); err != nil {
+		h.t.Fatalf("plugintest: %v", err)
 	}
 	h.calls[c.options.ConversationID] = c
 	return c

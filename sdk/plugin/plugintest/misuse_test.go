@@ -73,6 +73,22 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
+// TestParameters that no call can have.
+func TestParameters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := watched(t, func(context.Context, plugin.Turn, *plugin.Reply) error { return nil })
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			h.Call(CallOptions{Parameters: map[string]any{"at": time.Now()}})
+		}()
+		<-over
+		if len(w.why) != 1 || !strings.Contains(w.why[0], "parameters of the call") {
+			t.Errorf("it says %q", w.why)
+		}
+	})
+}
+
 // TestRefusal: a command that the host refuses fails a test that does not ask for it.
 func TestRefusal(t *testing.T) {
 	for _, asks := range []bool{true, false} {

@@ -3,6 +3,7 @@ package plugintest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -145,11 +146,12 @@ func TestStates(t *testing.T) {
 func TestCalls(t *testing.T) {
 	host := plugintest.New(t, plugin.Plugin{Agents: []plugin.Agent{{ID: "a"}, {ID: "b"}}, Handler: plugin.HandlerFunc(
 		func(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
-			return reply.Say(turn.Call.Info().Agent)
+			info := turn.Call.Info()
+			return reply.Say(fmt.Sprint(info.Agent, info.Parameters["ani"]))
 		})})
-	one, other := host.Call(), host.Call(plugintest.CallOptions{Agent: "b"})
+	one, other := host.Call(), host.Call(plugintest.CallOptions{Agent: "b", Parameters: map[string]any{"ani": "+47"}})
 	first, second := one.Start(), other.Start()
-	is(t, "first", first.Text(), "a")
-	is(t, "second", second.Text(), "b")
+	is(t, "first", first.Text(), "a<nil>")
+	is(t, "second", second.Text(), "b+47")
 	one.HangUp()
 }
