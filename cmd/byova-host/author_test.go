@@ -180,6 +180,38 @@ func TestNamelessBot(t *testing.T) {
 	p.stop(t)
 }
 
+// TestCallTrace: a call to a host that is there shows what its bot does.
+func TestCallTrace(t *testing.T) {
+	p := start(t, runtimeDir(t), "--watch", "--plugin", echoBinary)
+	if p.addr == "" {
+		t.Fatalf("the host did not start\n%s", p.log)
+	}
+	admin := "unix://" + filepath.Join(p.runtime, "byova-host", "admin.sock")
+	code, out, errs := cli(t, "call", "--addr", p.addr, "--agent", "echo", "--dtmf", "0", "--trace", "--admin", admin)
+	if code != 0 || !strings.Contains(out, `bot    transfer {"metadata":{"reason":"caller pressed 0"}}`) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	p.stop(t)
+}
+
+// TestRefusedSaid: a text that nothing can speak is told, and where the recording is.
+func TestRefusedSaid(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config, record := filepath.Join(dir, "byova.yaml"), filepath.Join(dir, "call.wav")
+	text := "speech: {engines: [clips]}\nplugins:\n  greeter:\n    path: " + filepath.Join(dir, "greeter") + "\n    settings: {greetings: [{text: Fritz the parcel bot}]}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := build([]string{"-o", filepath.Join(dir, "greeter"), "../../plugins/tts-greeter"}); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := cli(t, "call", "--config", config, "--record", record)
+	if code != 0 || !strings.Contains(out, "REFUSED  ") || !strings.Contains(out, "recorded "+record) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
 // TestAuthorsLog: whoever calls a plugin is told what it logs, and what is wrong.
 func TestAuthorsLog(t *testing.T) {
 	var lines strings.Builder

@@ -22,6 +22,9 @@ type callCmd struct {
 	Config    fileName `placeholder:"FILE" help:"With --plugin: the configuration of that host. Alone: a host with its plugins."`
 	PluginLog string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"With --plugin or --config: level of the plugin's own log (info)."`
 
+	Trace bool `help:"Show also what the bot does, as the host's admin API tells it: with its texts, if the host serves with --watch."`
+	adminFlag
+
 	Agent string `placeholder:"ID" help:"The virtual agent to ask for (the server's default one)."`
 	Org   string `placeholder:"ID" help:"The customer organisation that calls (one that does not exist)."`
 
@@ -75,6 +78,12 @@ func (c *callCmd) Run(ctx context.Context, out io.Writer) (err error) {
 		}
 		c.Addr, c.own = own.addr, own
 		defer func() { err = errors.Join(err, own.stop()) }()
+	} else if c.Trace {
+		desk, err := c.client()
+		if err != nil {
+			return err
+		}
+		c.own = &hostFor{admin: desk}
 	}
 	return c.place(ctx, out)
 }
@@ -132,7 +141,7 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 	o.Log = timeline.Log
 	told := c.tell(ctx, &o, out)
 	result, err := caller.Run(ctx, o)
-	fallback := told()
+	fallback, refused := told()
 	if err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
@@ -151,10 +160,27 @@ func (c *callCmd) one(ctx context.Context, o caller.Options, out io.Writer) (err
 	if err := show(out); err != nil {
 		return fmt.Errorf("print the verdict: %w", err)
 	}
+	if err := c.addenda(out, refused); err != nil {
+		return fmt.Errorf("print the verdict: %w", err)
+	}
 	if fallback != "" && c.Script == "" { // which may want it so
 		return fmt.Errorf("call: the host took the call from the bot: %s", fallback)
 	}
 	return verdict(result)
+}
+
+// addenda says what no rule is about: what the bot wanted in vain, and where the recording is.
+func (c *callCmd) addenda(out io.Writer, refused []string) (err error) {
+	if c.JSON {
+		return nil
+	}
+	if len(refused) > 0 {
+		_, err = fmt.Fprintf(out, "REFUSED  %s of the bot, the first: %s\n", plural(len(refused), "command"), cell(refused[0]))
+	}
+	if c.Record != "" && err == nil {
+		_, err = fmt.Fprintf(out, "recorded %s: the caller left, the bot right\n", c.Record)
+	}
+	return err
 }
 
 // verdict is nil when all was well.

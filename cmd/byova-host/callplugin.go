@@ -28,13 +28,16 @@ type hostFor struct {
 
 // said prints what the bot does in a call of this host, until the call has ended. What
 // the caller hears of it, the call's own timeline shows. Fallback is why the host took the
-// call from the bot, if it did.
-func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) (fallback string, err error) {
+// call from the bot, if it did; refused are the commands that it did not carry out.
+func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) (fallback string, refused []string, err error) {
 	err = h.admin.Trace(ctx, conversation, admin.TraceOptions{Content: true, Follow: true}, func(l admin.TraceLine) error {
-		if l.Entry == nil || l.Entry.From == "host" || l.Entry.What == "accepted" {
+		if l.Entry == nil || l.Entry.From == "host" && l.Entry.What != "refused" || l.Entry.What == "accepted" {
 			return nil
 		}
 		what, detail := l.Entry.What, l.Entry.Detail
+		if what == "refused" {
+			refused = append(refused, detail)
+		}
 		if what == "fallback" {
 			fallback = detail
 		}
@@ -47,26 +50,27 @@ func (h *hostFor) said(ctx context.Context, conversation string, out io.Writer) 
 		_, err := fmt.Fprintf(out, "%-9s %-6s %s\n", fmt.Sprintf("+%.3fs", l.Entry.At/1000), l.Entry.From, strings.TrimSpace(what+" "+cell(detail)))
 		return err
 	})
-	return fallback, err
+	return fallback, refused, err
 }
 
 // tell has what the bot does told from the first answer on, if the call's host is its own.
 // What it returns waits until all was told, and says why the host took the call from the
-// bot, if it did.
-func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (wait func() (fallback string)) {
+// bot, if it did, and what it refused.
+func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (wait func() (fallback string, refused []string)) {
 	if c.own == nil {
-		return func() string { return "" }
+		return func() (string, []string) { return "", nil }
 	}
 	if c.JSON {
 		out = io.Discard
 	}
 	var telling sync.WaitGroup
 	var fallback string
+	var refused []string
 	log, id := o.Log, o.ConversationID
 	begin := sync.OnceFunc(func() {
 		telling.Go(func() {
 			var err error
-			if fallback, err = c.own.said(ctx, id, out); err != nil && ctx.Err() == nil {
+			if fallback, refused, err = c.own.said(ctx, id, out); err != nil && ctx.Err() == nil {
 				fmt.Fprintf(out, "what the bot does cannot be shown: %v\n", err)
 			}
 		})
@@ -77,9 +81,9 @@ func (c *callCmd) tell(ctx context.Context, o *caller.Options, out io.Writer) (w
 			begin()
 		}
 	}
-	return func() string {
+	return func() (string, []string) {
 		telling.Wait()
-		return fallback
+		return fallback, refused
 	}
 }
 

@@ -26,7 +26,7 @@ type serveCmd struct {
 	Plugin       []string `sep:"none" placeholder:"PATH" help:"A plugin binary, named by its file, or unix:///path of one that runs in a debugger. Repeat it for several; the first one's first agent is the default. It replaces the file's plugin of that name."`
 	Admin        string   `placeholder:"ADDR" help:"Where the admin API answers: unix:///path or a loopback host:port (a private socket)."`
 	VerifyTokens *bool    `help:"Check the tokens that Webex presents (true). With --verify-tokens=false everybody who reaches the port can call."`
-	Watch        bool     `help:"Swap a plugin when its binary changes on disk, and move its calls at once. For development."`
+	Watch        bool     `help:"Swap a plugin when its binary changes on disk, and move its calls at once. For development: traces have keys and texts from the beginning."`
 	PluginLog    string   `enum:"trace,debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Level of the plugins' own logs (info): trace, debug, info, warn or error."`
 }
 
@@ -46,7 +46,7 @@ func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
 	defer cancel()
 	defer context.AfterFunc(stop, func() { cancelOnSignal(kill, cancel) })()
 	return host.Run(stop, kill, host.Config{
-		Config: settings, Version: version(), Log: log, LogAll: all, Watch: c.Watch, Reload: hangUp,
+		Config: settings, Version: version(), Log: log, LogAll: all, Watch: c.Watch, TraceContent: c.Watch, Reload: hangUp,
 		Load: func() (config.Config, error) {
 			settings, problems, err := c.load()
 			if err == nil {
