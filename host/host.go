@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -149,6 +150,9 @@ func (h *host) open(ctx context.Context) (err error) {
 // listen opens the doors, so that a host that cannot have them starts no plugin.
 func (h *host) listen() (err error) {
 	if h.door, err = net.Listen("tcp", h.config.Listen); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w: end what serves there, another host perhaps, or name another address with --listen", err)
+		}
 		return fmt.Errorf("listen for Webex: %w", err)
 	}
 	if h.config.Ping.Listen != "" {

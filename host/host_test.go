@@ -159,11 +159,12 @@ func TestDoorsInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	for what, change := range map[string]func(*config.Config){
-		"listen for Webex":    func(c *config.Config) { c.Listen = taken.Addr().String() },
-		"listen for the ping": func(c *config.Config) { c.Ping.Listen = taken.Addr().String() },
-		"admin address":       func(c *config.Config) { c.Admin = taken.Addr().String() },
-		"/none.pem":           func(c *config.Config) { c.TLS.Cert, c.TLS.Key = "/none.pem", "/none.key" },
-		"no plugin":           func(c *config.Config) { c.Plugins = nil },
+		"another address with --listen": func(c *config.Config) { c.Listen = taken.Addr().String() },
+		"listen for Webex":              func(c *config.Config) { c.Listen = taken.Addr().String() },
+		"listen for the ping":           func(c *config.Config) { c.Ping.Listen = taken.Addr().String() },
+		"admin address":                 func(c *config.Config) { c.Admin = taken.Addr().String() },
+		"/none.pem":                     func(c *config.Config) { c.TLS.Cert, c.TLS.Key = "/none.pem", "/none.key" },
+		"no plugin":                     func(c *config.Config) { c.Plugins = nil },
 	} {
 		settings := config.Default()
 		settings.Listen, settings.Plugins = "127.0.0.1:0", []config.Plugin{config.DefaultPlugin("none", "/none")}

@@ -252,6 +252,12 @@ var bots = map[string]*raw{
 		}
 		return false
 	}},
+	"short": {on: func(s *rawStream, e *pluginv1.Event) bool {
+		if len(e.GetDtmf().GetDigits()) > 1 {
+			s.send(fail(e, "too many keys"))
+		}
+		return false
+	}},
 	"gossip": {on: func(_ *rawStream, e *pluginv1.Event) bool {
 		if d := e.GetDtmf(); d != nil {
 			fmt.Fprintln(os.Stderr, "the caller pressed", d.Digits)
@@ -310,6 +316,7 @@ func TestBadBots(t *testing.T) {
 		{"blocking", "keeps its calls apart", "a second call"},
 		{"strict", "ignores what it does not know", "ended: exit status 1"},
 		{"gossip", "logs nothing that was pressed", "log how many there were"},
+		{"short", "logs nothing that was pressed", "were pressed: the bot gave the call up: too many keys"},
 		{"forgetful", "goes on after a crash", "who are you?"},
 		{"forgetful", "moves its calls in a swap", "who are you?"},
 		{"touchy", "stays when it is told to end while its host lives", "SIGTERM"},
