@@ -76,6 +76,9 @@ func TestCallPlugin(t *testing.T) {
 		{[]string{"call", "--plugin", echoBinary, "--tls"}, 2, "no TLS"},
 		{[]string{"call", "--plugin", echoBinary, "--dtmf", "x"}, 2, "not a key"},
 		{[]string{"call", "--plugin", echoBinary, "--addr", "127.0.0.1:1"}, 2, "--addr"},
+		{[]string{"call", "--addr", "127.0.0.1:1", "--config", "../../examples/config/minimal.yaml"}, 2, "--addr and --config"},
+		{[]string{"call", "--trace", "--calls", "2"}, 2, "--trace is for a single call"},
+		{[]string{"call", "--trace", "--all"}, 2, "--trace is for a single call"},
 		{[]string{"call", "--plugin-log", "debug"}, 2, "--plugin-log goes with"},
 	} {
 		if code, out, errs := cli(t, test.args...); code != test.code || !strings.Contains(errs, test.says) {

@@ -65,25 +65,25 @@ func (*callCmd) Help() string {
 // Run places the calls. An error means that not all was well with them, or that
 // none could be placed; the output has the details.
 func (c *callCmd) Run(ctx context.Context, out io.Writer) (err error) {
-	if c.Addr == "" {
-		c.Addr = caller.DefaultAddr
-	}
 	if err := c.validate(); err != nil {
 		return err
 	}
-	if c.Plugin != "" || c.Config != "" {
-		own, err := c.serveFor(ctx)
-		if err != nil {
+	switch {
+	case c.Plugin != "" || c.Config != "":
+		if c.own, err = c.serveFor(ctx); err != nil {
 			return err
 		}
-		c.Addr, c.own = own.addr, own
-		defer func() { err = errors.Join(err, own.stop()) }()
-	} else if c.Trace {
+		c.Addr = c.own.addr
+		defer func() { err = errors.Join(err, c.own.stop()) }()
+	case c.Trace:
 		desk, err := c.client()
 		if err != nil {
 			return err
 		}
 		c.own = &hostFor{admin: desk}
+	}
+	if c.Addr == "" {
+		c.Addr = caller.DefaultAddr
 	}
 	return c.place(ctx, out)
 }
@@ -92,6 +92,10 @@ func (c *callCmd) Run(ctx context.Context, out io.Writer) (err error) {
 func (c *callCmd) validate() error {
 	own := c.Plugin != "" || c.Config != ""
 	switch {
+	case c.Addr != "" && c.Config != "":
+		return usageError{"call: --addr and --config: call a host that is there, or one of the call's own"}
+	case c.Trace && (c.All || c.Calls != 1 || c.Duration != 0):
+		return usageError{"call: --trace is for a single call"}
 	case own && (c.TLS || c.CA != "" || c.Cert != "" || c.TokenFile != ""):
 		return usageError{"call: a host of the call's own has no TLS and asks for no token: leave --tls, --ca, --cert and --token-file out"}
 	case !own && c.PluginLog != "":

@@ -122,7 +122,7 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 	address := "unix://" + filepath.ToSlash(filepath.Join(dir, "admin.sock"))
 	desk, err := adminFlag{address}.client()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	verify := false
 	s := serveCmd{
