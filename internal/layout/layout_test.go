@@ -44,7 +44,7 @@ var allowed = []struct {
 	{"internal/byods/webhook", []string{"internal/byods/webex", "internal/byods/store", "internal/byods/credential"}},
 	{"internal/byods/datasource", []string{"internal/byods/webex", "internal/byods/store", "internal/byods/credential"}},
 	{"internal/byods", []string{"internal/byods/..."}},
-	{"internal/caller", []string{"internal/audio", "internal/yamlfile", "proto/..."}},
+	{"internal/caller", []string{"internal/audio", "internal/histogram", "internal/yamlfile", "proto/..."}},
 	{"internal/testbot", []string{"sdk/plugin", "internal/audio"}},
 	{"internal/bench", []string{"host/...", "internal/...", "proto/...", "sdk/plugin"}},
 	{"internal/hosttest", []string{"host", "host/config", "internal/audio", "internal/caller", "internal/logtest", "sdk/speech", "examples/speech"}},
@@ -62,7 +62,7 @@ var allowed = []struct {
 	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, lane, layout, logtest, protogen, rundir, starter, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, histogram, lane, layout, logtest, protogen, rundir, starter, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 
