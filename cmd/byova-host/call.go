@@ -45,11 +45,12 @@ type callCmd struct {
 	Key       string `and:"pair" type:"existingfile" placeholder:"FILE" help:"The certificate's private key (PEM)."`
 	TokenFile string `type:"existingfile" placeholder:"FILE" help:"Present the data source token in this file, read again for each RPC."`
 
-	Calls    int           `default:"1" placeholder:"N" help:"Place as many calls at once and print a summary."`
-	Rate     float64       `placeholder:"R" help:"Begin at most so many calls a second (no limit)."`
-	Duration time.Duration `placeholder:"D" help:"Place one call after the other on each of the N lines for so long."`
+	Calls    int           `default:"1" placeholder:"N" help:"Place up to so many calls at once, on a line each, and print a summary."`
+	Rate     float64       `placeholder:"R" help:"So many calls are due in a second, whatever became of those before (one when a line's last has ended)."`
+	Duration time.Duration `placeholder:"D" help:"Calls are due for so long (one call on each line)."`
 	own      *hostFor      // of the call; nil: none
 
+	Frame time.Duration `placeholder:"D" help:"Caller audio in one message, 20ms to 200ms (as the script says, or 20ms)."`
 	Limit time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
 }
 
@@ -94,15 +95,32 @@ func (c *callCmd) validate() error {
 	switch {
 	case c.Addr != "" && c.Config != "":
 		return usageError{"call: --addr and --config: call a host that is there, or one of the call's own"}
-	case c.Trace && (c.All || c.Calls != 1 || c.Duration != 0):
+	case c.Trace && (c.All || c.many()):
 		return usageError{"call: --trace is for a single call"}
+	case c.Record != "" && !c.All && c.many():
+		return usageError{"call: --record is for a single call"}
+	case c.Rate != 0 && !c.All && !c.many():
+		return usageError{"call: --rate goes with --calls N, how many at once, or --duration D, for how long"}
 	case own && (c.TLS || c.CA != "" || c.Cert != "" || c.TokenFile != ""):
 		return usageError{"call: a host of the call's own has no TLS and asks for no token: leave --tls, --ca, --cert and --token-file out"}
 	case !own && c.PluginLog != "":
 		return usageError{"call: --plugin-log goes with --plugin or --config"}
 	}
-	_, err := c.options() // before anything is started
-	return err
+	o, err := c.options() // before anything is started
+	if err != nil || c.All || !c.many() {
+		return err
+	}
+	if err := c.loadOptions(o).Validate(); err != nil {
+		return usageError{"call: " + err.Error()}
+	}
+	return nil
+}
+
+// many reports whether the calls are a load, of which a summary is all that is shown.
+func (c *callCmd) many() bool { return c.Calls != 1 || c.Duration != 0 }
+
+func (c *callCmd) loadOptions(o caller.Options) caller.LoadOptions {
+	return caller.LoadOptions{Call: o, Calls: c.Calls, Rate: c.Rate, Duration: c.Duration}
 }
 
 // place places the calls.
@@ -117,7 +135,7 @@ func (c *callCmd) place(ctx context.Context, out io.Writer) error {
 	if c.JUnit != "" {
 		return usageError{"call: --junit goes with --all"}
 	}
-	if c.Calls != 1 || c.Duration != 0 {
+	if c.many() {
 		return c.load(ctx, o, out)
 	}
 	return c.one(ctx, o, out)
@@ -216,13 +234,7 @@ func verdict(r *caller.Result) error {
 
 // load places many calls and prints a summary.
 func (c *callCmd) load(ctx context.Context, o caller.Options, out io.Writer) error {
-	if c.Record != "" {
-		return usageError{"call: --record is for a single call"}
-	}
-	if c.Calls < 1 || c.Calls > caller.MaxCalls || c.Rate < 0 || c.Duration < 0 {
-		return usageError{fmt.Sprintf("call: want 1 to %d calls, and neither --rate nor --duration below zero", caller.MaxCalls)}
-	}
-	summary, err := caller.Load(ctx, caller.LoadOptions{Call: o, Calls: c.Calls, Rate: c.Rate, Duration: c.Duration})
+	summary, err := caller.Load(ctx, c.loadOptions(o))
 	if err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
@@ -233,10 +245,25 @@ func (c *callCmd) load(ctx context.Context, o caller.Options, out io.Writer) err
 	if err := show(out); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	if !summary.AllOK() {
-		return fmt.Errorf("call: %d of %d calls were not ok", summary.Calls-summary.OK, summary.Calls)
+	return notWell(summary, ctx.Err() != nil)
+}
+
+// notWell says what was not well with a load, which may have been stopped; nil when all was.
+func notWell(s *caller.Summary, stopped bool) error {
+	var what []string
+	if n := s.Failed(); n > 0 {
+		what = append(what, fmt.Sprintf("%d of %d calls were not ok", n, s.Calls))
 	}
-	return nil
+	if n := s.NotBegun(); n > 0 {
+		what = append(what, fmt.Sprintf("%d of %d calls that were due were not begun, because no line was free", n, s.Due))
+	}
+	if stopped {
+		what = append(what, "stopped with "+plural(s.CutOff, "call")+" under way")
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	return fmt.Errorf("call: %s", strings.Join(what, "; "))
 }
 
 // options turns the flags into a call.
@@ -248,6 +275,12 @@ func (c *callCmd) options() (caller.Options, error) {
 	o, err := c.steps(o)
 	if err != nil {
 		return o, err
+	}
+	if c.Frame != 0 {
+		if c.Frame < 20*time.Millisecond || c.Frame > 200*time.Millisecond || c.Frame%time.Millisecond != 0 {
+			return o, usageError{fmt.Sprintf("call: --frame %v: want whole milliseconds, 20ms to 200ms", c.Frame)}
+		}
+		o.FrameMillis = int(c.Frame.Milliseconds())
 	}
 	if err := o.Validate(); err != nil {
 		return o, usageError{"call: " + err.Error()}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -30,6 +31,7 @@ type keysOnly struct {
 	mediav1.UnimplementedVoiceVirtualAgentServer
 	token string // required when not empty
 	mute  bool   // leaves the input configuration out
+	meet  func() // called for each call; may be nil
 }
 
 func (k *keysOnly) ProcessCallerInput(s grpc.BidiStreamingServer[mediav1.VoiceVARequest, mediav1.VoiceVAResponse]) error {
@@ -40,6 +42,9 @@ func (k *keysOnly) ProcessCallerInput(s grpc.BidiStreamingServer[mediav1.VoiceVA
 	first, err := s.Recv()
 	if err != nil {
 		return err
+	}
+	if k.meet != nil && first.GetEventInput().GetEventType() == mediav1.EventInput_SESSION_START {
+		k.meet()
 	}
 	for err == nil {
 		_, err = s.Recv()
@@ -126,6 +131,9 @@ func TestCall(t *testing.T) {
 		{"script many times", &keysOnly{}, []string{"--script", script, "--calls", "3"}, 0, "calls 3, ok 3, failed 0", ""},
 		{"load", &keysOnly{}, []string{"--dtmf", "5", "--calls", "5", "--rate", "50"}, 0, "calls 5, ok 5, failed 0", ""},
 		{"load broken", &keysOnly{mute: true}, []string{"--dtmf", "5#", "--calls", "2", "--json"}, 1, `"broken":{"R27":2}`, "2 of 2 calls were not ok"},
+		{"load for a time", &keysOnly{}, []string{"--dtmf", "5", "--duration", "100ms", "--frame", "40ms"}, 0, "calls 1, ok 1, failed 0, due 1,", ""},
+		{"load without enough lines", &keysOnly{}, []string{"--dtmf", "5", "--duration", "100ms", "--rate", "100"}, 1,
+			"calls 1, ok 1, failed 0, due 10, not begun 9,", "call: 9 of 10 calls that were due were not begun, because no line was free"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,6 +155,23 @@ func TestCall(t *testing.T) {
 	})
 }
 
+// TestLoadInterrupted: an interrupted load prints what there is so far.
+func TestLoadInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	var met atomic.Int32
+	addr := serveAgent(t, &keysOnly{meet: func() {
+		if met.Add(1) == 3 {
+			interrupt()
+		}
+	}})
+	var out, errs bytes.Buffer
+	code := run(ctx, []string{"call", "--addr", addr, "--calls", "3", "--duration", "1h"}, &out, &errs)
+	const want = "calls 3, ok 0, failed 0, due 3, not begun 0, cut off 3, at once at most 3\n"
+	if code != exitFailed || !strings.HasPrefix(out.String(), want) || !strings.Contains(errs.String(), "stopped with 3 calls under way") {
+		t.Errorf("exit code %d, output:\n%s%s", code, out.String(), errs.String())
+	}
+}
+
 // TestCallWrongUsage holds that mistakes in the command line place no call.
 func TestCallWrongUsage(t *testing.T) {
 	text := writeFile(t, "hello.wav", []byte("hello"))
@@ -161,7 +186,16 @@ func TestCallWrongUsage(t *testing.T) {
 		{[]string{"--cert", text}, "must be used together"},
 		{[]string{"--cert", text, "--key", text}, "load --cert"},
 		{[]string{"--ca", text}, "no PEM certificate in it"},
-		{[]string{"--calls", "0"}, "want 1 to"},
+		{[]string{"--calls", "0"}, "0 calls at once, want 1 to 10000"},
+		{[]string{"--calls", "10001"}, "10001 calls at once, want 1 to 10000"},
+		{[]string{"--calls", "2", "--rate=-1"}, "-1 calls a second, want up to 10000"},
+		{[]string{"--calls", "2", "--rate", "NaN"}, "NaN calls a second"},
+		{[]string{"--calls", "2", "--duration=-1s"}, "want a time above zero"},
+		{[]string{"--rate", "2"}, "--rate goes with --calls N, how many at once, or --duration D, for how long"},
+		{[]string{"--frame", "10ms"}, "--frame 10ms: want whole milliseconds, 20ms to 200ms"},
+		{[]string{"--frame", "20500us"}, "--frame 20.5ms: want whole milliseconds"},
+		{[]string{"--frame", "1s", "--calls", "2"}, "--frame 1s: want"},
+		{[]string{"--all", "--frame", "40ms"}, "do not go with --all"},
 		{[]string{"--calls", "2", "--record", "a.wav"}, "--record is for a single call"},
 		{[]string{"--limit", "0s"}, "want more than nothing"},
 		{[]string{"--frobnicate"}, "unknown flag"},

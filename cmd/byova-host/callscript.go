@@ -97,8 +97,8 @@ func (c *callCmd) bundled() (scripts []*caller.Script, err error) {
 
 // all runs the bundled scripts and reports on the server.
 func (c *callCmd) all(ctx context.Context, o caller.Options, out io.Writer) error {
-	if c.Record != "" || c.Calls != 1 || c.Duration != 0 || c.Rate != 0 {
-		return usageError{"call: --record, --calls, --rate and --duration do not go with --all"}
+	if c.Record != "" || c.many() || c.Rate != 0 || c.Frame != 0 {
+		return usageError{"call: --record, --calls, --rate, --duration and --frame do not go with --all"}
 	}
 	scripts, err := c.bundled()
 	if err == nil {

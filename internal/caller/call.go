@@ -30,9 +30,17 @@ type Result struct {
 	Failure        error   // why the call could not be played to its end; nil when it was
 	Entries        []Entry
 	Verdict        Verdict
-	FirstAudio     []time.Duration // for each answer: from the end of its input to its first audio
-	Length         time.Duration
-	Recording      []byte // a WAV file when Options.Record, the caller left and the bot right
+	// FirstAudio is, for each answer, the time from when the end of its input was
+	// due to its first audio. Speech ends with the last frame of it, other input
+	// with its half-close; they are due by the media clock, so that what is sent
+	// late because this program was busy is counted, and the server's search for
+	// the end of speech is too.
+	FirstAudio []time.Duration
+	Greeted    bool          // the first of FirstAudio is the greeting's
+	Began      time.Time     // when the media clock started
+	Frames     int           // messages of caller audio that were sent
+	Length     time.Duration // of the call
+	Recording  []byte        // a WAV file when Options.Record, the caller left and the bot right
 }
 
 // OK reports that the call was played to its end, that no rule was broken and
@@ -63,6 +71,7 @@ type call struct {
 	began   time.Time
 	frame   time.Duration
 	ticks   int // of the media clock
+	frames  int // sent
 	entries []Entry
 	failure error
 	phase   phase
@@ -167,6 +176,9 @@ func (c *call) run() {
 			c.arrived(a)
 		case <-timer.C:
 			c.ticks++
+			if c.opt.clock != nil && c.phase < leaving {
+				c.opt.clock(c.now() - c.due())
+			}
 			c.tick()
 			timer.Reset(time.Until(c.began.Add(time.Duration(c.ticks+1) * c.frame)))
 		case <-c.ctx.Done():
@@ -195,7 +207,7 @@ func (c *call) start() {
 
 // tick moves the media clock by one frame.
 func (c *call) tick() {
-	if c.opt.Start == WithSessionStart && !c.rpcs[0].closed && c.now() >= startHold {
+	if c.opt.Start == WithSessionStart && !c.rpcs[0].closed && c.due() >= startHold {
 		c.halfClose(c.rpcs[0])
 	}
 	c.player.settle()
@@ -304,8 +316,9 @@ func (c *call) overdue() {
 
 func (c *call) now() time.Duration { return time.Since(c.began) }
 
-// due is when the current tick was due; the media clock does not drift with
-// the times at which ticks really ran.
+// due is when the current tick was due. The media clock does not drift with the
+// times at which ticks really ran: those that are late follow one another at
+// once. What the caller does goes by it, what the server is held to by now.
 func (c *call) due() time.Duration { return time.Duration(c.ticks) * c.frame }
 
 func (c *call) log(e Entry) { c.logAt(c.now(), e) }
@@ -324,6 +337,7 @@ func (c *call) logAt(at time.Duration, e Entry) {
 }
 
 func (c *call) result() *Result {
+	times, greeted := firstAudio(c.entries)
 	return &Result{
 		ConversationID: c.opt.ConversationID,
 		Script:         c.opt.Script,
@@ -332,7 +346,10 @@ func (c *call) result() *Result {
 		Failure:        c.failure,
 		Entries:        c.entries,
 		Verdict:        Judge(c.entries, c.opt.Limits),
-		FirstAudio:     firstAudio(c.entries),
+		FirstAudio:     times,
+		Greeted:        greeted,
+		Began:          c.began,
+		Frames:         c.frames,
 		Length:         c.now(),
 		Recording:      c.rec.wav(),
 	}

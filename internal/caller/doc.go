@@ -73,7 +73,8 @@
 //	unmet       expectations that were not met: where (file:line), at_ms, step, text
 //	kept, not_seen   lists of rule numbers
 //	broken, warned   lists of rule, name, evidence (rpc, at_ms, text)
-//	first_audio_ms   for each answer: from the end of the input to its audio
+//	first_audio_ms   for each answer: from when the end of the input was due, of
+//	                 speech its last frame, to its audio
 //
 // A conformance run prints no entries but an object for each script: kind
 // script, script, title, outcome (passed, failed, skipped), reasons,
@@ -82,8 +83,26 @@
 // last: kind conformance, ok, why, passed, failed, skipped, not_tried,
 // length_ms.
 //
-// A load run prints one object instead: kind load, calls, ok, failed,
-// first_audio_p50_ms, first_audio_p99_ms, broken (calls by rule), failures
-// (calls by reason: why the call was not played to its end, an expectation that
-// was not met, why the script was skipped).
+// A load run prints one object instead. A call of it is due by the schedule, a
+// frame by the media clock of its call; the first audio of a greeting counts from
+// when its half-close was due had the call begun when it was.
+//
+//	kind        load
+//	calls, ok, failed, cut_off  calls that began, and what became of them
+//	due, not_begun   calls that were due, and those for which no line was free
+//	at_once          calls under way at the same time, at most
+//	length_ms        until the last call was over
+//	rate_per_s, rate_reached_per_s  calls a second: due, 0 in a closed loop; and
+//	                 begun, 0 when all were due at once
+//	begun_late       from when calls were due to when they began: n, p50_ms,
+//	                 p90_ms, p99_ms, max_ms
+//	first_audio_greetings, first_audio_answers, frames_late   likewise
+//	first_audio_p50_ms, first_audio_p99_ms   of greetings and answers together
+//	frames_sent, frames_over_20_ms_late   messages of audio; frames of lines
+//	generator_cpu_ms, generator_cores, cores  CPU time of the process, cores that
+//	                 it kept busy on average, cores it may use
+//	generator_late   more than one frame in 100 was over 20 ms late
+//	broken           calls by rule
+//	failures         calls by reason: why the call was not played to its end, an
+//	                 expectation that was not met, why the script was skipped
 package caller

@@ -50,6 +50,8 @@ type Entry struct {
 	Status   codes.Code    // Ended
 	Text     string        // Cancelled, Ended, HalfClosed, Note: why or what
 	Conn     int           // Opened: which connection, from 1, when the call has several
+
+	due time.Duration // HalfClosed: when that was due, if it was the caller's doing
 }
 
 // Response is what a message of the server said, without its audio.

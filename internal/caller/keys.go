@@ -40,7 +40,7 @@ func (c *call) press(key rune, start DTMFStart) {
 		c.startKeys(start)
 	}
 	c.keys.digits += string(key)
-	c.keys.last = c.now()
+	c.keys.last = c.due()
 	ended := c.keys.terminator == key
 	if ended && !c.opt.KeepTerminator {
 		c.keys.digits = c.keys.digits[:len(c.keys.digits)-1]
@@ -77,7 +77,7 @@ func (c *call) enter() {
 	if gap <= 0 {
 		gap = defaultDigitGap
 	}
-	if c.phase == talking && c.keys.collecting && c.now()-c.keys.last >= gap {
+	if c.phase == talking && c.keys.collecting && c.due()-c.keys.last >= gap {
 		c.endKeys()
 	}
 }

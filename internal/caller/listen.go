@@ -94,6 +94,7 @@ func (c *call) sendFrame(r *rpc, frame []byte, speech bool) {
 	}
 	r.sent.speech = speech
 	r.sent.length += c.frame
+	c.frames++
 	c.putAudio(r, frame, c.began.Add(from))
 }
 
@@ -121,9 +122,9 @@ func (c *call) awaitInput() {
 	if busy || r != nil && r.began {
 		c.idle = -1
 	} else if c.idle < 0 {
-		c.idle = c.now()
+		c.idle = c.due()
 	}
-	if c.idle >= 0 && c.noInput > 0 && c.now()-c.idle >= c.noInput {
+	if c.idle >= 0 && c.noInput > 0 && c.due()-c.idle >= c.noInput {
 		c.idle = -1
 		c.sendNoInput()
 		return

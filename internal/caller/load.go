@@ -2,12 +2,9 @@ package caller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -15,59 +12,115 @@ import (
 	"google.golang.org/grpc"
 )
 
-// callsPerConn bounds the calls that share a connection, as a proxy between
-// Webex and the server would.
-const callsPerConn = 50
-
-// MaxCalls is the most calls that a load run holds at once.
-const MaxCalls = 10_000
+const (
+	// callsPerConn bounds the calls that share a connection, as a proxy between
+	// Webex and the server would.
+	callsPerConn = 50
+	// MaxCalls is the most calls that a load run holds at once, and the most that
+	// it begins in a second.
+	MaxCalls = 10_000
+	// maxReasons bounds Summary.Failures: what servers say may differ each time.
+	maxReasons = 100
+	// otherReasons is why calls failed for which there was no room.
+	otherReasons = "other reasons"
+)
 
 // LoadOptions describes a load run: Calls lines, each of which plays Call.
+//
+// With a Rate the schedule is open: call k is due k/Rate seconds after the run
+// began, whatever became of the calls before it. A call for which no line is
+// free when it is due waits for one, in the order of the calls, and what it
+// waits counts. Calls that still wait when Duration is over are not begun.
+//
+// Without one it is closed: a line's next call is due when its last one ends,
+// so that a slow server gets fewer calls.
 type LoadOptions struct {
 	Call     Options       // ConversationID, Record and Log are not used
 	Calls    int           // lines, that is, calls at once at most; 1 to MaxCalls
-	Rate     float64       // calls begun in a second at most; 0: no limit
-	Duration time.Duration // lines begin another call until then; 0: one call each
+	Rate     float64       // calls due in a second, up to MaxCalls; 0: a closed loop
+	Duration time.Duration // calls are due until then; 0: one call on each line
 }
 
-// Summary is what became of a load run.
-type Summary struct {
-	Calls, OK  int
-	Broken     map[string]int // calls by number of the rule they broke
-	Failures   map[string]int // calls by what was not well with them beside that
-	FirstAudio []time.Duration
+// Validate says what cannot be used, without placing a call.
+func (o LoadOptions) Validate() error {
+	_, err := o.withDefaults()
+	return err
+}
+
+func (o LoadOptions) withDefaults() (LoadOptions, error) {
+	if o.Calls < 1 || o.Calls > MaxCalls {
+		return o, fmt.Errorf("%d calls at once, want 1 to %d", o.Calls, MaxCalls)
+	}
+	if !(o.Rate >= 0 && o.Rate <= MaxCalls) { // NaN neither
+		return o, fmt.Errorf("%g calls a second, want up to %d", o.Rate, MaxCalls)
+	}
+	if o.Duration < 0 {
+		return o, fmt.Errorf("load for %v, want a time above zero", o.Duration)
+	}
+	o.Call.Record, o.Call.Log = false, nil
+	setDefault(&o.Call.Addr, DefaultAddr)
+	return o, o.Call.Validate()
+}
+
+// total is how many calls there are; a closed loop has as many as it gets to.
+func (o LoadOptions) total() int {
+	switch {
+	case o.Duration == 0:
+		return o.Calls
+	case o.Rate == 0:
+		return math.MaxInt
+	}
+	return o.dueBefore(o.Duration)
+}
+
+// due is when call k of an open schedule is.
+func (o LoadOptions) due(k int) time.Duration {
+	const last = 1 << 62 // a time for certain; a century and a half
+	return time.Duration(min(float64(k)/o.Rate*float64(time.Second), last))
+}
+
+// dueBefore is how many calls of an open schedule are due before that time.
+func (o LoadOptions) dueBefore(t time.Duration) int {
+	k := int(t.Seconds() * o.Rate) // but for the rounding
+	for k > 0 && o.due(k-1) >= t {
+		k--
+	}
+	for o.due(k) < t {
+		k++
+	}
+	return k
 }
 
 // Load plays many calls at once and returns when all are over. When ctx ends
 // it cuts the calls under way off and begins no more. The error says why no
 // call could be placed at all.
 func Load(ctx context.Context, o LoadOptions) (*Summary, error) {
-	if o.Calls < 1 || o.Calls > MaxCalls || o.Rate < 0 || o.Duration < 0 {
-		return nil, fmt.Errorf("load of %d calls, %g a second, for %v: want 1 to %d calls and nothing negative", o.Calls, o.Rate, o.Duration, MaxCalls)
-	}
-	o.Call.Record, o.Call.Log = false, nil
-	if _, err := o.Call.withDefaults(); err != nil {
-		return nil, err
-	}
-	conns, err := dialAll(o)
-	for _, conn := range conns {
-		defer conn.Close()
-	}
+	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	run := &load{o: o, began: time.Now(), sum: &Summary{Broken: map[string]int{}, Failures: map[string]int{}}}
+	conns, err := dialAll(o)
+	defer closeAll(conns)
+	if err != nil {
+		return nil, err
+	}
+	run := &load{o: o, total: o.total(), sum: newSummary(o)}
+	run.o.Call.clock = run.sum.frame
+	before, cpuErr := cpuTime()
+	run.began = time.Now()
 	var lines sync.WaitGroup
 	for i := range o.Calls {
 		lines.Go(func() { run.line(ctx, conns[i/callsPerConn]) })
 	}
 	lines.Wait()
-	slices.Sort(run.sum.FirstAudio)
+	if after, err := cpuTime(); cpuErr == nil && err == nil {
+		run.sum.CPU = after - before
+	}
+	run.finish()
 	return run.sum, nil
 }
 
 func dialAll(o LoadOptions) (conns []*grpc.ClientConn, err error) {
-	setDefault(&o.Call.Addr, DefaultAddr)
 	for range (o.Calls + callsPerConn - 1) / callsPerConn {
 		conn, err := o.Call.dial()
 		if err != nil {
@@ -81,53 +134,45 @@ func dialAll(o LoadOptions) (conns []*grpc.ClientConn, err error) {
 // load is a run under way.
 type load struct {
 	o     LoadOptions
+	total int
 	began time.Time
 
-	mu   sync.Mutex
-	next time.Duration // when the rate allows another call to begin
-	sum  *Summary
+	mu      sync.Mutex
+	claimed int // calls that have a line, begun or not due yet
+	atOnce  int // calls under way
+	last    time.Duration
+	reached bool // some call has reached the server
+	sum     *Summary
 }
 
 // line places one call after the other.
 func (l *load) line(ctx context.Context, conn *grpc.ClientConn) {
-	for {
-		if !l.turn(ctx) {
-			return
-		}
-		call := l.o.Call
-		call.ConversationID = ""
-		call, err := call.withDefaults()
-		if err == nil {
-			var result *Result
-			if result, err = place(ctx, []*grpc.ClientConn{conn}, call); err == nil {
-				l.count(result)
-				if errors.Is(result.Failure, ErrUnreached) {
-					return // not to be tried in a loop
-				}
-			}
-		}
-		if err != nil {
-			l.failed(err)
-			return
-		}
-		if l.o.Duration == 0 {
+	for free := l.began; ; free = time.Now() {
+		due, more := l.claim(free)
+		if !more || !wait(ctx, due) || !l.call(ctx, conn, due) {
 			return
 		}
 	}
 }
 
-// turn waits until the next call may begin; false when none may.
-func (l *load) turn(ctx context.Context) bool {
+// claim takes the next call and says when it is due; false when no more begin.
+func (l *load) claim(free time.Time) (due time.Time, more bool) {
 	l.mu.Lock()
-	at := max(l.next, time.Since(l.began)) // time lost is not made up for in a burst
-	if l.o.Rate > 0 {
-		l.next = at + time.Duration(float64(time.Second)/l.o.Rate)
+	defer l.mu.Unlock()
+	over := l.o.Duration > 0 && time.Since(l.began) >= l.o.Duration
+	if over || l.claimed == l.total {
+		return due, false
 	}
-	l.mu.Unlock()
-	if l.o.Duration > 0 && at >= l.o.Duration {
-		return false
+	l.claimed++
+	if l.o.Rate == 0 {
+		return free, true
 	}
-	timer := time.NewTimer(time.Until(l.began.Add(at)))
+	return l.began.Add(l.o.due(l.claimed - 1)), true
+}
+
+// wait waits until then; false when ctx ended.
+func wait(ctx context.Context, until time.Time) bool {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -137,73 +182,103 @@ func (l *load) turn(ctx context.Context) bool {
 	}
 }
 
-func (l *load) count(r *Result) {
+// call places a call that was due then and reports whether its line may place
+// more.
+func (l *load) call(ctx context.Context, conn *grpc.ClientConn, due time.Time) (more bool) {
+	l.mu.Lock()
+	l.sum.Calls++
+	l.atOnce++
+	l.sum.AtOnce = max(l.sum.AtOnce, l.atOnce)
+	l.last = time.Since(l.began)
+	l.mu.Unlock()
+	var result *Result
+	o, err := l.o.Call.withDefaults()
+	if err == nil {
+		result, err = place(ctx, []*grpc.ClientConn{conn}, o)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sum.Calls++
+	l.atOnce--
+	cause := context.Cause(ctx)
+	switch {
+	case err != nil && cause != nil:
+		l.sum.CutOff++
+		return false
+	case err != nil:
+		l.sum.fail(err.Error())
+		return false
+	}
+	l.sum.time(result, due)
+	if cause != nil && errors.Is(result.Failure, cause) {
+		l.sum.CutOff++
+		return false
+	}
+	l.sum.count(result)
+	unreached := errors.Is(result.Failure, ErrUnreached)
+	l.reached = l.reached || !unreached
+	return !unreached || l.o.Rate > 0 && l.reached // else not to be tried in a loop
+}
+
+// finish adds up what is known when all lines are done.
+func (l *load) finish() {
+	s := l.sum
+	s.Length = time.Since(l.began)
+	s.Due = s.Calls
+	span := l.last
+	switch {
+	case l.o.Rate > 0:
+		until := s.Length
+		if l.o.Duration > 0 {
+			until = min(until, l.o.Duration)
+		}
+		s.Due = max(s.Calls, min(l.total, l.o.dueBefore(until)))
+		span = max(span, min(until, l.o.due(l.total)))
+	case l.o.Duration > 0:
+		span = max(span, min(s.Length, l.o.Duration))
+	default:
+		s.Due = l.total
+		return // all were due at once
+	}
+	s.Reached = float64(s.Calls) / max(span, 1).Seconds()
+}
+
+// time adds the times of a call that was due then.
+func (s *Summary) time(r *Result, due time.Time) {
+	late := r.Began.Sub(due)
+	s.BegunLate.Record(late)
+	for i, took := range r.FirstAudio {
+		if i == 0 && r.Greeted {
+			s.Greetings.Record(late + took)
+		} else {
+			s.Answers.Record(took)
+		}
+	}
+	s.FramesSent += r.Frames
+}
+
+// count adds what became of a call.
+func (s *Summary) count(r *Result) {
 	if r.OK() && r.Skipped == "" {
-		l.sum.OK++
+		s.OK++
 	}
 	for _, rule := range r.Verdict.rules(Broken) {
-		l.sum.Broken[rule]++
+		s.Broken[rule]++
 	}
 	if r.Failure != nil {
-		l.sum.Failures[r.Failure.Error()]++
+		s.fail(r.Failure.Error())
 	}
 	for _, u := range r.Unmet {
-		l.sum.Failures[strings.TrimSpace(u.Where+" not met: "+u.Step)]++ // what came instead differs from call to call
+		s.fail(strings.TrimSpace(u.Where + " not met: " + u.Step)) // what came instead differs from call to call
 	}
 	if r.Skipped != "" {
-		l.sum.Failures["skipped: "+r.Skipped]++
+		s.fail("skipped: " + r.Skipped)
 	}
-	l.sum.FirstAudio = append(l.sum.FirstAudio, r.FirstAudio...)
 }
 
-func (l *load) failed(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sum.Calls++
-	l.sum.Failures[err.Error()]++
-}
-
-// AllOK reports that calls were placed and all were well.
-func (s *Summary) AllOK() bool { return s.Calls > 0 && s.OK == s.Calls }
-
-// Percentile is the time within which that share (0 to 1) of the answers
-// brought their first audio; zero when there were none.
-func (s *Summary) Percentile(share float64) time.Duration {
-	if len(s.FirstAudio) == 0 {
-		return 0
+// fail counts a reason why a call was not well.
+func (s *Summary) fail(why string) {
+	if _, known := s.Failures[why]; !known && len(s.Failures) >= maxReasons {
+		why = otherReasons
 	}
-	at := int(share * float64(len(s.FirstAudio)))
-	return s.FirstAudio[min(max(at, 0), len(s.FirstAudio)-1)]
-}
-
-// Print writes the summary for people.
-func (s *Summary) Print(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "calls %d, ok %d, failed %d\n", s.Calls, s.OK, s.Calls-s.OK)
-	fmt.Fprintf(&b, "first audio p50 %.0f ms, p99 %.0f ms of %d answers\n", millis(s.Percentile(0.5)), millis(s.Percentile(0.99)), len(s.FirstAudio))
-	for _, rule := range slices.Sorted(maps.Keys(s.Broken)) {
-		fmt.Fprintf(&b, "broken %s in %d calls\n", rule, s.Broken[rule])
-	}
-	for _, why := range slices.Sorted(maps.Keys(s.Failures)) {
-		fmt.Fprintf(&b, "failed %d calls: %s\n", s.Failures[why], why)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// PrintJSON writes the summary as one JSON line.
-func (s *Summary) PrintJSON(w io.Writer) error {
-	return json.NewEncoder(w).Encode(struct {
-		Kind     string         `json:"kind"`
-		Calls    int            `json:"calls"`
-		OK       int            `json:"ok"`
-		Failed   int            `json:"failed"`
-		P50      float64        `json:"first_audio_p50_ms"`
-		P99      float64        `json:"first_audio_p99_ms"`
-		Broken   map[string]int `json:"broken"`
-		Failures map[string]int `json:"failures"`
-	}{"load", s.Calls, s.OK, s.Calls - s.OK, millis(s.Percentile(0.5)), millis(s.Percentile(0.99)), s.Broken, s.Failures})
+	s.Failures[why]++
 }

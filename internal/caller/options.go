@@ -62,6 +62,8 @@ type Options struct {
 
 	Record bool        // make Result.Recording
 	Log    func(Entry) // told of each entry as it happens, by the goroutine of Run; may be nil
+
+	clock func(late time.Duration) // told of each frame of the caller's line, how late it is; may be nil
 }
 
 // maxConnections bounds Options.Connections.

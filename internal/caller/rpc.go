@@ -221,7 +221,7 @@ func (c *call) halfCloseFor(r *rpc, why string) {
 	r.closed, r.active = true, c.now()
 	close(r.out)
 	if !r.done && !r.cancelled {
-		c.log(Entry{Kind: HalfClosed, RPC: r.n, Text: why})
+		c.log(Entry{Kind: HalfClosed, RPC: r.n, Text: why, due: c.due()})
 	}
 }
 

@@ -15,7 +15,7 @@ type script struct {
 	steps    []Step
 	live     <-chan Step // brings more; nil: those are all
 	begun    bool
-	since    time.Duration // when the step began
+	since    time.Duration // when the step began, by the media clock but for what is asked
 	settled  time.Duration // since when nothing is left to wait for; negative: something is
 	pressed  int           // keys of this step
 	silences int           // that the server was told of in this step
@@ -81,7 +81,7 @@ func (s *script) next() {
 // begin begins the current step.
 func (c *call) begin() {
 	s, step := &c.script, c.script.current()
-	s.begun, s.since, s.settled, s.pressed, s.unheard, s.acting = true, c.now(), -1, 0, false, false
+	s.begun, s.since, s.settled, s.pressed, s.unheard, s.acting = true, c.due(), -1, 0, false, false
 	c.script.silences = 0
 	switch step.act {
 	case actSay, actNoise, actPress, actSilence, actNoInput, actSend, actCancel:
@@ -114,7 +114,7 @@ func (c *call) do() bool {
 	case actPress:
 		return c.pressNext(step)
 	case actSilence:
-		return c.now()-s.since >= step.length
+		return c.due()-s.since >= step.length
 	case actWaitAnswer:
 		return c.phase == away || c.answered()
 	case actBargeIn:
@@ -146,7 +146,7 @@ func (c *call) pressNext(step Step) bool {
 	if step.startSet {
 		start = step.start
 	}
-	if s.pressed < len(step.digits) && c.now()-s.since >= time.Duration(s.pressed)*c.opt.KeyGap {
+	if s.pressed < len(step.digits) && c.due()-s.since >= time.Duration(s.pressed)*c.opt.KeyGap {
 		s.pressed++
 		c.press(rune(step.digits[s.pressed-1]), start)
 	}
@@ -172,9 +172,9 @@ func (c *call) answered() bool {
 	if c.awaited() {
 		s.settled = -1
 	} else if s.settled < 0 {
-		s.settled = c.now()
+		s.settled = c.due()
 	}
-	return s.settled >= 0 && c.now()-s.settled >= c.opt.Pause
+	return s.settled >= 0 && c.due()-s.settled >= c.opt.Pause
 }
 
 // bargeIn waits for a prompt that may be interrupted and has played for long
@@ -189,7 +189,7 @@ func (c *call) bargeIn(step Step) bool {
 			}
 			return false
 		}
-		s.acting, s.since = true, c.now()
+		s.acting, s.since = true, c.due()
 		c.mark()
 		if step.do != nil {
 			step.do()
@@ -250,7 +250,7 @@ func (c *call) cancelOne(step Step) bool {
 	if step.answer {
 		r, which = c.answering(), "answers"
 	}
-	if r == nil && c.now()-c.script.since < time.Second {
+	if r == nil && c.due()-c.script.since < time.Second {
 		return false
 	}
 	if r == nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -117,79 +116,3 @@ func TestTimelineKeepsError(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
-
-// TestLoad plays many calls at once, then one after the other.
-func TestLoad(t *testing.T) {
-	tests := []struct {
-		name   string
-		server *server
-		load   LoadOptions
-		calls  int
-		ok     int
-		took   time.Duration // at least
-	}{
-		{"at once", &server{}, LoadOptions{Calls: 60}, 60, 60, 0},
-		{"at a rate", &server{}, LoadOptions{Calls: 10, Rate: 2}, 10, 10, 4500 * time.Millisecond},
-		{"for a time", &server{}, LoadOptions{Calls: 2, Duration: 10 * time.Second}, 0, 0, 10 * time.Second},
-		{"against a server that fails", &server{serve: fails(inputIsSessionEnd)}, LoadOptions{Calls: 5}, 5, 0, 0},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				test.load.Call = Options{Addr: "passthrough:///server", Dial: dial(t, test.server), Steps: spoken}
-				began := time.Now()
-				sum, err := Load(t.Context(), test.load)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if took := time.Since(began); took < test.took || took > test.took+10*time.Second {
-					t.Errorf("took %v, want %v and the length of a call", took, test.took)
-				}
-				if test.calls > 0 && (sum.Calls != test.calls || sum.OK != test.ok) || test.calls == 0 && (sum.Calls < 6 || !sum.AllOK()) {
-					t.Errorf("%d calls, %d ok, broken %v, failures %v", sum.Calls, sum.OK, sum.Broken, sum.Failures)
-				}
-				if test.ok == 0 && test.calls > 0 && sum.Broken["R48"] != test.calls {
-					t.Errorf("broken %v, want R48 in %d calls", sum.Broken, test.calls)
-				}
-				if len(sum.FirstAudio) != 2*sum.Calls || sum.Percentile(1) < sum.Percentile(0) {
-					t.Errorf("%d first audios for %d calls", len(sum.FirstAudio), sum.Calls)
-				}
-				var b strings.Builder
-				if err := errors.Join(sum.Print(&b), sum.PrintJSON(&b)); err != nil || !strings.Contains(b.String(), `"kind":"load"`) {
-					t.Errorf("summary %q, %v", b.String(), err)
-				}
-			})
-		})
-	}
-}
-
-// TestLoadOfScripts holds that a script is not well in a load that would not be
-// alone, and that the summary says why.
-func TestLoadOfScripts(t *testing.T) {
-	for script, want := range map[string]string{
-		"steps: [expect: {answer: wav}, expect: {answer: chunks}]": "failed 3 calls: test.yaml:1 not met: expect an answer as WAV\n",
-		"steps: [need: {answer: wav}, say: hello]":                 "failed 3 calls: skipped: test.yaml:1 needs an answer as WAV: the answer came in chunks\n",
-	} {
-		o := scripted(t, script)
-		synctest.Test(t, func(t *testing.T) {
-			o.Addr, o.Dial = "passthrough:///server", dial(t, &server{})
-			sum, err := Load(t.Context(), LoadOptions{Calls: 3, Call: o})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var b strings.Builder
-			if err := sum.Print(&b); err != nil || sum.AllOK() || sum.OK != 0 || !strings.HasSuffix(b.String(), " answers\n"+want) {
-				t.Errorf("%s: %d ok, printed %q, %v, want %q at its end", script, sum.OK, b.String(), err, want)
-			}
-		})
-	}
-}
-
-// TestLoadOfNothing refuses runs that make no sense.
-func TestLoadOfNothing(t *testing.T) {
-	for _, o := range []LoadOptions{{}, {Calls: MaxCalls + 1}, {Calls: 1, Rate: -1}, {Calls: 1, Duration: -1}, {Calls: 1, Call: Options{FrameMillis: 1}}} {
-		if _, err := Load(t.Context(), o); err == nil {
-			t.Errorf("Load(%+v) was accepted", o)
-		}
-	}
-}

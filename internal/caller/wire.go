@@ -59,6 +59,7 @@ type rpcLog struct {
 	back        bool   // the flow came back after a custom event
 	tooLong     bool   // Webex ended the speech
 	halfClosed  moment
+	due         time.Duration // when the half-close was
 	last        time.Duration // half-close or last message
 	spans       []span        // of speech
 	responses   []got         // up to the FINAL that closes the answer
@@ -170,6 +171,9 @@ func (r *rpcLog) add(e Entry) {
 			r.spans[n-1].to, r.spans[n-1].open = e.At, false
 		}
 	case HalfClosed:
+		if !r.halfClosed.set {
+			r.due = e.due
+		}
 		r.halfClosed.first(e.At)
 		r.last, r.tooLong = e.At, r.tooLong || e.Text != ""
 	case Responded:
@@ -325,17 +329,30 @@ func (w *wire) protected(rpc int) bool {
 	return true
 }
 
-// firstAudio lists, for each answer, the time from the end of its input to the
-// first audio.
-func firstAudio(entries []Entry) (times []time.Duration) {
+// inputEnd is when the end of the input was due that r answers.
+func (r *rpcLog) inputEnd() time.Duration {
+	n := len(r.spans)
+	switch {
+	case r.input != inputAudio:
+		return r.due
+	case n > 0 && !r.spans[n-1].open:
+		return r.spans[n-1].to
+	default: // the server ended what was no speech
+		return r.asked().at
+	}
+}
+
+// firstAudio lists Result.FirstAudio, and whether its first is the greeting's.
+func firstAudio(entries []Entry) (times []time.Duration, greeted bool) {
 	for _, r := range newWire(entries, Limits{}.withDefaults()).rpcs {
 		asked := r.asked()
 		for _, g := range r.responses {
 			if asked.set && g.audio() > 0 {
-				times = append(times, max(0, g.at-asked.at))
+				times = append(times, max(0, g.at-r.inputEnd()))
+				greeted = greeted || r.n == 1 && r.input == eventSessionStart
 				break
 			}
 		}
 	}
-	return times
+	return times, greeted
 }
