@@ -124,12 +124,14 @@ func place(ctx context.Context, conns []*grpc.ClientConn, o Options) (*Result, e
 		}
 		stubs = append(stubs, mediav1.NewVoiceVirtualAgentClient(conn))
 	}
-	frame := time.Duration(o.FrameMillis) * time.Millisecond
+	if o.still == nil {
+		o.still = stillLine(o.frame(), o.LineNoise)
+	}
 	c := &call{
 		opt: o, ctx: ctx, stubs: stubs,
 		in: make(chan arrival), stopped: make(chan struct{}),
-		began: time.Now(), frame: frame, idle: -1,
-		voice: newVoice(frame, o.LineNoise), rec: recorder{on: o.Record},
+		began: time.Now(), frame: o.frame(), idle: -1,
+		voice: newVoice(o.still), rec: recorder{on: o.Record},
 		script: script{steps: o.Steps, live: o.Live},
 	}
 	c.heard = make([]byte, c.voice.size)

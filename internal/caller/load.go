@@ -57,9 +57,13 @@ func (o LoadOptions) withDefaults() (LoadOptions, error) {
 	if o.Duration < 0 {
 		return o, fmt.Errorf("load for %v, want a time above zero", o.Duration)
 	}
-	o.Call.Record, o.Call.Log = false, nil
+	o.Call.ConversationID, o.Call.Record, o.Call.Log = "", false, nil
 	setDefault(&o.Call.Addr, DefaultAddr)
-	return o, o.Call.Validate()
+	call, err := o.Call.withDefaults()
+	if err == nil {
+		o.Call.still = stillLine(call.frame(), call.LineNoise)
+	}
+	return o, err
 }
 
 // total is how many calls there are; a closed loop has as many as it gets to.
@@ -208,7 +212,7 @@ func (l *load) call(ctx context.Context, conn *grpc.ClientConn, due time.Time) (
 		l.sum.fail(err.Error())
 		return false
 	}
-	l.sum.time(result, due)
+	l.sum.measure(result, due)
 	if cause != nil && errors.Is(result.Failure, cause) {
 		l.sum.CutOff++
 		return false
@@ -242,8 +246,8 @@ func (l *load) finish() {
 	s.Reached = float64(s.Calls) / max(span, 1).Seconds()
 }
 
-// time adds the times of a call that was due then.
-func (s *Summary) time(r *Result, due time.Time) {
+// measure adds the times of a call that was due then.
+func (s *Summary) measure(r *Result, due time.Time) {
 	late := r.Began.Sub(due)
 	s.BegunLate.Record(late)
 	for i, took := range r.FirstAudio {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,9 @@ func TestLoad(t *testing.T) {
 				}
 				if test.ok == 0 && test.calls > 0 && sum.Broken["R48"] != test.calls {
 					t.Errorf("broken %v, want R48 in %d calls", sum.Broken, test.calls)
+				}
+				if sum.CPU <= 0 || sum.FramesSent == 0 || sum.FrameLate.Count() < sum.FramesSent {
+					t.Errorf("%v of CPU time, %d frames sent of %d", sum.CPU, sum.FramesSent, sum.FrameLate.Count())
 				}
 				if sum.Greetings.Count() != sum.Calls || sum.Answers.Count() != sum.Calls {
 					t.Errorf("%d greetings and %d answers for %d calls", sum.Greetings.Count(), sum.Answers.Count(), sum.Calls)
@@ -97,6 +101,7 @@ func brief(t *testing.T, s *server) Options {
 	return Options{
 		Addr: "passthrough:///server", Dial: dial(t, s),
 		Steps: []Step{WaitAnswer(), HangUp()}, Pause: 100 * time.Millisecond,
+		ConversationID: "not used: each call has its own",
 	}
 }
 
@@ -208,7 +213,7 @@ func TestLateFramesCount(t *testing.T) {
 		at     Kind // when this program is held up
 		answer time.Duration
 	}{
-		"speech":  {spoken, SpeechStart, time.Second}, // ends after 1 s, and the server needs 0.5 s to find that
+		"speech":  {spoken, SpeechStart, time.Second},             // ends after 1 s, and the server needs 0.5 s to find that
 		"keys":    {pressed, KeyPressed, 1600 * time.Millisecond}, // the last of three is due after 0.4 s
 		"nothing": {spoken, "", 500 * time.Millisecond},
 	} {
@@ -308,5 +313,39 @@ failed 1 calls: it rained
 	}
 	if got.P50 < 168 || got.P50 > 169 || got.P99 < 980 || got.P99 > 981 {
 		t.Errorf("all first audio: p50 %v, p99 %v", got.P50, got.P99)
+	}
+}
+
+// TestFrameAllocatesOnce: a message of audio, which each call sends many times a second, is
+// one piece of memory.
+func TestFrameAllocatesOnce(t *testing.T) {
+	c := &call{opt: Options{ConversationID: "call", Org: "org", Language: "en-US"}}
+	r, frame, from := &rpc{out: make(chan *in, 1)}, make([]byte, 160), time.Unix(12, 345)
+	var m *in
+	if n := testing.AllocsPerRun(100, func() {
+		c.putAudio(r, frame, from)
+		m = <-r.out
+	}); n != 1 {
+		t.Errorf("%g allocations", n)
+	}
+	if audio := m.GetAudioInput(); len(audio.GetCallerAudio()) != 160 || !audio.GetAudioTimestamp().AsTime().Equal(from) || audio.GetSampleRateHertz() != 8000 {
+		t.Errorf("message %v", m)
+	}
+}
+
+// TestCPUTime: the CPU time of a process grows while it works, and not by more than its cores
+// can do.
+func TestCPUTime(t *testing.T) {
+	began := time.Now()
+	before, err := cpuTime()
+	for used := time.Duration(0); used < 100*time.Millisecond; {
+		after, e := cpuTime()
+		if err = errors.Join(err, e); err != nil {
+			t.Fatal(err)
+		}
+		used = after - before
+		if most := (time.Since(began) + 50*time.Millisecond) * time.Duration(runtime.NumCPU()); used > most {
+			t.Fatalf("%v of CPU time in %v", used, time.Since(began))
+		}
 	}
 }

@@ -64,6 +64,7 @@ type Options struct {
 	Log    func(Entry) // told of each entry as it happens, by the goroutine of Run; may be nil
 
 	clock func(late time.Duration) // told of each frame of the caller's line, how late it is; may be nil
+	still [][]byte                 // of stillLine, for many calls; nil: made for this one
 }
 
 // maxConnections bounds Options.Connections.
@@ -175,6 +176,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+func (o Options) frame() time.Duration { return time.Duration(o.FrameMillis) * time.Millisecond }
 
 // Validate says what cannot be used, without placing a call.
 func (o Options) Validate() error {

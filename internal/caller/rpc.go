@@ -198,16 +198,26 @@ func (c *call) putEventWith(r *rpc, event *mediav1.EventInput) {
 	c.put(r, &mediav1.VoiceVARequest{VoiceVaInputType: &mediav1.VoiceVARequest_EventInput{EventInput: event}})
 }
 
+// audioMessage is a message of caller audio in one piece of memory, because there
+// is one for each frame of each call.
+type audioMessage struct {
+	request mediav1.VoiceVARequest
+	kind    mediav1.VoiceVARequest_AudioInput
+	input   mediav1.VoiceInput
+	from    timestamppb.Timestamp
+}
+
 // putAudio sends one message of caller audio that was captured from the given
 // time on.
 func (c *call) putAudio(r *rpc, frame []byte, from time.Time) {
-	in := &mediav1.VoiceInput{
-		CallerAudio: frame, AudioTimestamp: timestamppb.New(from), LanguageCode: c.opt.Language,
-	}
+	m := &audioMessage{}
+	m.request.VoiceVaInputType, m.kind.AudioInput, m.input.AudioTimestamp = &m.kind, &m.input, &m.from
+	m.from.Seconds, m.from.Nanos = from.Unix(), int32(from.Nanosecond())
+	m.input.CallerAudio, m.input.LanguageCode = frame, c.opt.Language
 	if !c.opt.OmitFormat {
-		in.Encoding, in.SampleRateHertz = mediav1.VoiceInput_MULAW_FORMAT, 8000
+		m.input.Encoding, m.input.SampleRateHertz = mediav1.VoiceInput_MULAW_FORMAT, 8000
 	}
-	c.put(r, &mediav1.VoiceVARequest{VoiceVaInputType: &mediav1.VoiceVARequest_AudioInput{AudioInput: in}})
+	c.put(r, &m.request)
 }
 
 // halfClose says that nothing more comes on r.

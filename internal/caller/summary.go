@@ -106,7 +106,7 @@ func (s *Summary) Print(w io.Writer) error {
 		{"calls begun late", s.BegunLate}, {"first audio, greetings", s.Greetings},
 		{"first audio, answers", s.Answers}, {"frames late", s.FrameLate},
 	} {
-		t := timesOf(row.of)
+		t := quantilesOf(row.of)
 		fmt.Fprintf(&b, "%-22s %10d %9.1f %9.1f %9.1f %9.1f\n", row.name, t.N, t.P50, t.P90, t.P99, t.Max)
 	}
 	b.WriteString("generator  ")
@@ -128,8 +128,8 @@ func (s *Summary) Print(w io.Writer) error {
 	return err
 }
 
-// times is a histogram in a summary, in milliseconds.
-type times struct {
+// quantiles is a histogram in a summary, in milliseconds.
+type quantiles struct {
 	N   int     `json:"n"`
 	P50 float64 `json:"p50_ms"`
 	P90 float64 `json:"p90_ms"`
@@ -137,8 +137,8 @@ type times struct {
 	Max float64 `json:"max_ms"`
 }
 
-func timesOf(h *histogram.Histogram) times {
-	return times{h.Count(), millis(h.Quantile(0.5)), millis(h.Quantile(0.9)), millis(h.Quantile(0.99)), millis(h.Max())}
+func quantilesOf(h *histogram.Histogram) quantiles {
+	return quantiles{h.Count(), millis(h.Quantile(0.5)), millis(h.Quantile(0.9)), millis(h.Quantile(0.99)), millis(h.Max())}
 }
 
 // PrintJSON writes the summary as one JSON line.
@@ -162,20 +162,20 @@ func (s *Summary) PrintJSON(w io.Writer) error {
 		Rate     float64 `json:"rate_per_s"`
 		Reached  float64 `json:"rate_reached_per_s"`
 
-		BegunLate  times   `json:"begun_late"`
-		Greetings  times   `json:"first_audio_greetings"`
-		Answers    times   `json:"first_audio_answers"`
-		FrameLate  times   `json:"frames_late"`
-		FramesSent int     `json:"frames_sent"`
-		TooLate    int64   `json:"frames_over_20_ms_late"`
-		CPU        float64 `json:"generator_cpu_ms"`
-		UsedCores  float64 `json:"generator_cores"`
-		Cores      int     `json:"cores"`
-		Late       bool    `json:"generator_late"`
+		BegunLate  quantiles `json:"begun_late"`
+		Greetings  quantiles `json:"first_audio_greetings"`
+		Answers    quantiles `json:"first_audio_answers"`
+		FrameLate  quantiles `json:"frames_late"`
+		FramesSent int       `json:"frames_sent"`
+		TooLate    int64     `json:"frames_over_20_ms_late"`
+		CPU        float64   `json:"generator_cpu_ms"`
+		UsedCores  float64   `json:"generator_cores"`
+		Cores      int       `json:"cores"`
+		Late       bool      `json:"generator_late"`
 	}{
 		"load", s.Calls, s.OK, s.Failed(), millis(all.Quantile(0.5)), millis(all.Quantile(0.99)), s.Broken, s.Failures,
 		s.Due, s.NotBegun(), s.CutOff, s.AtOnce, millis(s.Length), s.Rate, s.Reached,
-		timesOf(s.BegunLate), timesOf(s.Greetings), timesOf(s.Answers), timesOf(s.FrameLate), s.FramesSent, s.framesLate.Load(),
+		quantilesOf(s.BegunLate), quantilesOf(s.Greetings), quantilesOf(s.Answers), quantilesOf(s.FrameLate), s.FramesSent, s.framesLate.Load(),
 		millis(s.CPU), s.UsedCores(), s.Cores, s.GeneratorLate(),
 	})
 }

@@ -22,19 +22,22 @@ type voice struct {
 	heard   bool     // some of the current speech was sent to the server
 }
 
-func newVoice(frame time.Duration, noise int) *voice {
-	v := &voice{size: audio.Telephone.Bytes(frame)}
+// newVoice is the voice on a line that sounds like still when nothing is said.
+func newVoice(still [][]byte) *voice { return &voice{size: len(still[0]), silence: still} }
+
+// stillLine is a second of a quiet line in frames. Calls may share it.
+func stillLine(frame time.Duration, noise int) (frames [][]byte) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same line in each run
 	for range max(1, int(time.Second/frame)) {
-		samples := make([]int16, v.size)
+		samples := make([]int16, audio.Telephone.Bytes(frame))
 		for i := range samples {
 			if noise > 0 {
 				samples[i] = int16(random.IntN(2*noise+1) - noise)
 			}
 		}
-		v.silence = append(v.silence, audio.EncodeMuLaw(nil, samples))
+		frames = append(frames, audio.EncodeMuLaw(nil, samples))
 	}
-	return v
+	return frames
 }
 
 // say begins to speak. The last frame is filled up with silence.
