@@ -236,7 +236,8 @@ func (l *load) finish() {
 			until = min(until, l.o.Duration)
 		}
 		s.Due = max(s.Calls, min(l.total, l.o.dueBefore(until)))
-		span = max(span, min(until, l.o.due(l.total)))
+		// A call takes up the time until the next is due, so that the rate is never passed.
+		span = max(span, min(until, l.o.due(l.total)), l.o.due(s.Calls))
 	case l.o.Duration > 0:
 		span = max(span, min(s.Length, l.o.Duration))
 	default:
