@@ -171,6 +171,9 @@ func forever() {
 	}
 }
 
+// died is the file that says that a process of a bot has ended by itself.
+func died() string { return os.Getenv(wire.PathEnv) + ".died" }
+
 // bots are a good one and the bad ones.
 var bots = map[string]*raw{
 	"good":      {resume: pluginv1.DescribeResponse_RESUME_STATELESS},
@@ -277,6 +280,18 @@ var bots = map[string]*raw{
 		go func() { <-signals; os.Exit(0) }()
 	}},
 	"immortal": {end: forever},
+	"brief": {resume: pluginv1.DescribeResponse_RESUME_STATELESS, begin: func() {
+		if _, err := os.Stat(died()); err == nil {
+			forever()
+		}
+	}, on: func(s *rawStream, e *pluginv1.Event) bool {
+		if e.GetInputEnded() != nil {
+			s.behave(e)
+			_ = os.WriteFile(died(), nil, 0o600)
+			time.AfterFunc(200*time.Millisecond, func() { os.Exit(1) }) // when that has been sent
+		}
+		return e.GetInputEnded() != nil
+	}},
 }
 
 // program makes a program of a bot.
@@ -319,6 +334,7 @@ func TestBadBots(t *testing.T) {
 		{"short", "logs nothing that was pressed", "were pressed: the bot gave the call up: too many keys"},
 		{"forgetful", "goes on after a crash", "who are you?"},
 		{"forgetful", "moves its calls in a swap", "who are you?"},
+		{"brief", "goes on after a crash", "it has no process to be killed"},
 		{"touchy", "stays when it is told to end while its host lives", "SIGTERM"},
 		{"immortal", "ends with its host", "end the process then"},
 	}

@@ -315,6 +315,17 @@ func (v *verifier) survivesCrash(t *trial) {
 	})
 }
 
+// pid is the plugin's process, which is to be killed. Without one there is nothing to
+// kill: the number 0 stands for this program and all that belongs to its group.
+func (h *Host) pid() int {
+	h.t.Helper()
+	now := h.plugins.Status()[0]
+	if now.Pid == 0 {
+		h.t.Fatalf("it has no process to be killed: %s", now.Error)
+	}
+	return now.Pid
+}
+
 func (v *verifier) movesCalls(t *trial) {
 	v.call(t, func(h *Host, call *Call) {
 		h.Swap()

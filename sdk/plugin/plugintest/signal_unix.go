@@ -31,7 +31,7 @@ func (v *verifier) staysWithHost(t *trial) {
 
 // kill ends the plugin's process.
 func (h *Host) kill() {
-	pid := h.plugins.Status()[0].Pid
+	pid := h.pid()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		h.t.Fatalf("kill process %d: %v", pid, err)
 	}

@@ -6,7 +6,7 @@ func (v *verifier) staysWithHost(t *trial) { t.skip("there are no such signals o
 
 // kill ends the plugin's process.
 func (h *Host) kill() {
-	process, err := os.FindProcess(h.plugins.Status()[0].Pid)
+	process, err := os.FindProcess(h.pid())
 	if err == nil {
 		err = process.Kill()
 	}
