@@ -194,6 +194,18 @@ func TestR54_Times(t *testing.T) {
 			t.Errorf("Webex was told %+v", last)
 		}
 	})
+	t.Run("whoever looks for the reason is told which answer did not come, and for how long", func(t *testing.T) {
+		for want, limit := range map[string]time.Duration{
+			"the bot did not answer in time: nothing came in turn 2 for 30s":   5 * time.Minute,
+			"the bot did not answer in time: turn 2 was not answered after 7s": 7 * time.Second,
+		} {
+			c := asked(t, func(s *Settings) { s.AnswerLimit = limit })
+			c.wait(30 * time.Second)
+			if c.s.detail != want {
+				t.Errorf("with a limit of %v: %q, want %q", limit, c.s.detail, want)
+			}
+		}
+	})
 	t.Run("a bot that dribbles has a limit", func(t *testing.T) {
 		c := asked(t, asIs)
 		c.command(2, 2, StartPrompt{})

@@ -301,7 +301,7 @@ func (s *state) expire(now time.Duration) {
 	}
 	if s.due.answer <= now {
 		s.due.answer = never
-		s.fallBack(now, botFailed, "the bot did not answer in time")
+		s.fallBack(now, botFailed, "the bot did not answer in time: "+s.overdue(now))
 	}
 	if s.due.old <= now {
 		s.due.old = never

@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // openTurn begins a turn whose input came on rpc, and whose answer will go there.
 // It interrupts whatever is going on.
@@ -59,6 +62,14 @@ func (s *state) endInput(now time.Duration) {
 // after what it said was heard, and talk for so long at all.
 func (s *state) awaitAnswer(now time.Duration) {
 	s.due.answer = min(max(now, s.play.ends)+s.AnswerWithin, s.turn.limit)
+}
+
+// overdue says what the bot owes in the open turn, whose time is over.
+func (s *state) overdue(now time.Duration) string {
+	if now >= s.turn.limit {
+		return fmt.Sprintf("turn %d was not answered after %v", s.turn.id, s.AnswerLimit)
+	}
+	return fmt.Sprintf("nothing came in turn %d for %v", s.turn.id, s.AnswerWithin)
 }
 
 // closeTurn closes the open turn. This happens once to each turn, and the FINAL
