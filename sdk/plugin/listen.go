@@ -17,14 +17,14 @@ import (
 )
 
 // ServeOn serves the plugin to hosts that connect to l, until ctx ends, and closes l. It
-// returns nil then, and an error if l fails first.
+// returns when all handlers have: nil then, and an error if l fails first.
 // It is for tests and for debuggers: nothing is encrypted and nobody is asked who they
 // are, so let l be in memory or a Unix socket that only you may use. Each host that
 // connects configures the plugin anew.
 func (p Plugin) ServeOn(ctx context.Context, l net.Listener) error {
 	s := newServer(p, Log())
 	s.attached = true
-	g := grpc.NewServer(serverOptions()...)
+	g := grpc.NewServer(append(serverOptions(), grpc.WaitForHandlers(true))...)
 	pluginv1.RegisterPluginServer(g, s)
 	stopped := make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
@@ -51,6 +51,7 @@ func (p Plugin) serveByHand(address string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process, whatever its handlers do
 	fmt.Fprintf(os.Stderr, "The plugin waits for a host. In another terminal:\n\n    byova-host serve --verify-tokens=false --plugin %s\n\n", address)
 	return p.ServeOn(ctx, l)
 }

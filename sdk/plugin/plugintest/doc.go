@@ -28,7 +28,9 @@
 // else: a bubble's time stands still while one of its goroutines waits for the network.
 //
 // A test fails when the bot gives a call up, when the host refuses one of its commands,
-// and when a call lasts longer than CallOptions.Limit.
+// when a call lasts longer than CallOptions.Limit, and when a handler does not return at the
+// end of its call. Of such a handler the test says where it stands; a bubble has Go print
+// all goroutines behind that.
 //
 // # A plugin as a program
 //

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +57,8 @@ type Host struct {
 }
 
 // New starts a host with the plugin. When the test ends it stops, and waits for the
-// handlers. A plugin that does not start fails the test.
+// handlers; one that does not return within 10 s fails the test. So does a plugin that
+// does not start.
 func New(t testing.TB, p plugin.Plugin, options ...Options) *Host {
 	t.Helper()
 	var o Options
@@ -114,7 +117,34 @@ func (h *Host) serve(run func(context.Context) error) {
 			h.t.Errorf("plugintest: %v", err)
 		}
 	}()
-	h.stops = append(h.stops, func() { stop(); <-done })
+	h.stops = append(h.stops, func() {
+		stop()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			h.t.Errorf("plugintest: a handler still runs %v after the end of its call: let it return when its context ends. It is in\n%s", patience, handlers())
+		}
+	})
+}
+
+// patience is how long handlers may go on when their calls are over.
+const patience = 10 * time.Second
+
+// handlers says where the authors' handlers stand that run now, as Go prints it.
+func handlers() string {
+	const sdk = "\ngithub.com/byova-host/byova-host/sdk/plugin."
+	all := make([]byte, 4<<20)
+	all = all[:runtime.Stack(all, true)]
+	var standing []string
+	for stack := range strings.SplitSeq(string(all), "\n\n") {
+		_, frames, _ := strings.Cut(stack, "\n") // the first line is about the goroutine
+		frames = "\n" + frames
+		authors, _, _ := strings.Cut(frames, sdk)
+		if authors != "" && (strings.Contains(frames, sdk+"runTurn(") || strings.Contains(frames, sdk+"(*Call).serve(")) {
+			standing = append(standing, strings.TrimSpace(authors))
+		}
+	}
+	return strings.Join(standing, "\n\n")
 }
 
 func (h *Host) stop() {

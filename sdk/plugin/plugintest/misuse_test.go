@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,4 +130,61 @@ func TestFallback(t *testing.T) {
 			t.Errorf("it says %q", why)
 		}
 	})
+}
+
+// TestHandlersAreAwaited when the test ends, even if they take a while.
+func TestHandlersAreAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended atomic.Bool
+		t.Cleanup(func() { // after the host's
+			if !ended.Load() {
+				t.Error("the handler runs on")
+			}
+		})
+		New(t, plugin.Plugin{Handler: plugin.CallFunc(func(ctx context.Context, _ *plugin.Call) error {
+			<-ctx.Done()
+			time.Sleep(5 * time.Second)
+			ended.Store(true)
+			return nil
+		})}).Call().Start()
+	})
+}
+
+// hanging is a Handler of an author's own type.
+type hanging func()
+
+func (h hanging) ServeCall(context.Context, *plugin.Call) error { h(); return nil }
+
+// TestHang: a handler that does not end is not waited for forever, and the test is told
+// where it stands.
+func TestHang(t *testing.T) {
+	var release chan struct{} // each bubble has its own
+	hang := func() { <-release }
+	for name, handler := range map[string]plugin.Handler{
+		"turns": plugin.HandlerFunc(func(context.Context, plugin.Turn, *plugin.Reply) error { hang(); return nil }),
+		"calls": plugin.CallFunc(func(context.Context, *plugin.Call) error { hang(); return nil }),
+		"type":  hanging(func() { hang() }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release = make(chan struct{})
+				w := &trial{ctx: t.Context()}
+				t.Cleanup(func() {
+					close(release)
+					why := strings.Join(w.why, "\n")
+					for _, want := range []string{"the bot did not answer in time: nothing came in turn 1 for 30s", "still runs 10s after", "misuse_test.go:"} {
+						if !strings.Contains(why, want) {
+							t.Errorf("%q is not in what it says:\n%s", want, why)
+						}
+					}
+					if strings.Contains(why, "sdk/plugin/turn.go") {
+						t.Errorf("it shows the SDK's own lines:\n%s", why)
+					}
+				})
+				h := New(t, plugin.Plugin{Handler: handler})
+				h.t = w
+				h.Call().Start().Text()
+			})
+		})
+	}
 }
