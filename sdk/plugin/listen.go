@@ -33,6 +33,7 @@ func (p Plugin) ServeOn(ctx context.Context, l net.Listener) error {
 	})
 	err := g.Serve(l)
 	if unwatch() {
+		g.Stop() // the hosts that are connected
 		return fmt.Errorf("serve on %v: %w", l.Addr(), err)
 	}
 	<-stopped

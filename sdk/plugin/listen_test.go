@@ -66,6 +66,35 @@ func TestServeOn(t *testing.T) {
 	}
 }
 
+// TestServeOnEnds: when nobody can connect any more, those who have are not served either.
+func TestServeOnEnds(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := listenAlone(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		ended <- Plugin{Handler: CallFunc(func(context.Context, *Call) error { return nil })}.ServeOn(t.Context(), l)
+	}()
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	host := pluginv1.NewPluginClient(conn)
+	if _, err := host.Describe(t.Context(), &pluginv1.DescribeRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "serve on "+socket) {
+		t.Errorf("ServeOn: %v", err)
+	}
+	if _, err := host.Describe(t.Context(), &pluginv1.DescribeRequest{}); err == nil {
+		t.Error("it still serves")
+	}
+}
+
 // TestListenAlone: a socket that was left behind goes, and nothing else does.
 func TestListenAlone(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
