@@ -46,6 +46,9 @@ func (p Plugin) serveByHand(address string) error {
 	if !ok || !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("%s is %q: want unix:///path/of/a/socket", wire.ListenEnv, address)
 	}
+	if len(path) > longestSocket {
+		return fmt.Errorf("%s: the path %s has %d bytes, and that of a socket %d at most: name a shorter one", wire.ListenEnv, path, len(path), longestSocket)
+	}
 	l, err := listenAlone(path)
 	if err != nil {
 		return err
@@ -56,6 +59,10 @@ func (p Plugin) serveByHand(address string) error {
 	fmt.Fprintf(os.Stderr, "The plugin waits for a host. In another terminal:\n\n    byova-host serve --verify-tokens=false --plugin %s\n\n", address)
 	return p.ServeOn(ctx, l)
 }
+
+// longestSocket is how long the path of a socket may be on macOS; elsewhere it may have a
+// few bytes more.
+const longestSocket = 103
 
 // listenAlone listens on a socket for this user only. One that a plugin left behind
 // goes; one that answers stays.
@@ -69,16 +76,14 @@ func listenAlone(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("%s is there and is no socket: name another in %s", path, wire.ListenEnv)
 		}
 		if err := os.Remove(path); err != nil { //nolint:gosec // the author names the socket
-			return nil, fmt.Errorf("replace the old socket: %w", errors.Unwrap(err))
+			return nil, fmt.Errorf("replace the old socket %s: %w", path, errors.Unwrap(err))
 		}
 	}
-	l, err := net.Listen("unix", path)
+	var l net.Listener
+	var err error
+	private(func() { l, err = net.Listen("unix", path) }) // not closed to others later, who may have come by then
 	if err != nil {
 		return nil, fmt.Errorf("listen for a host: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil { //nolint:gosec // the author names the socket
-		l.Close()
-		return nil, fmt.Errorf("keep others off the socket: %w", err)
 	}
 	return l, nil
 }

@@ -1,0 +1,46 @@
+//go:build unix
+
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// TestListenAloneFromTheFirst: at no moment can others connect, whatever the umask. And what
+// that was, it is again.
+func TestListenAloneFromTheFirst(t *testing.T) {
+	const mask = 0
+	defer syscall.Umask(syscall.Umask(mask))
+	socket := filepath.Join(t.TempDir(), "s")
+	var looking sync.WaitGroup
+	over := make(chan struct{})
+	looking.Go(func() {
+		for open := false; !open; {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			info, err := os.Lstat(socket)
+			if open = err == nil && info.Mode().Perm()&0o077 != 0; open {
+				t.Errorf("the socket is %v", info.Mode())
+			}
+		}
+	})
+	for range 1000 {
+		l, err := listenAlone(socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+	close(over)
+	looking.Wait()
+	if now := syscall.Umask(mask); now != mask {
+		t.Errorf("the umask is %o now", now)
+	}
+}
