@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -33,7 +34,7 @@ type Plugin struct {
 	Checkout string // a directory with the SDK's source; it is used instead of a version
 }
 
-// name is what a plugin and its module may be called.
+// name is what a plugin may be called.
 var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,39}$`)
 
 // Write writes the plugin and returns its files. On an error nothing is left of it.
@@ -49,7 +50,9 @@ func (p Plugin) Write() (files []string, err error) {
 	defer func() {
 		if err != nil {
 			for _, file := range files {
-				err = errors.Join(err, os.Remove(filepath.Join(p.Dir, file)))
+				if bad := os.Remove(filepath.Join(p.Dir, file)); !errors.Is(bad, fs.ErrNotExist) {
+					err = errors.Join(err, bad)
+				}
 			}
 			if made {
 				err = errors.Join(err, os.Remove(p.Dir))
@@ -87,9 +90,8 @@ func (p Plugin) claim() (made bool, err error) {
 // values are what the templates are filled with.
 type values struct {
 	Name, SDK, Version string
-	Replace            string // a path to the SDK's source; empty: none
+	Replace            string // a path to the SDK's source, as go.mod has it; empty: none
 	Sums               []byte // of what the SDK itself needs; nil: not known
-	Others             string // the templates, for the README
 }
 
 func (p Plugin) values() (v values, err error) {
@@ -100,6 +102,9 @@ func (p Plugin) values() (v values, err error) {
 	v = values{Name: filepath.Base(dir), SDK: SDK, Version: p.Version}
 	if !name.MatchString(v.Name) {
 		return v, fmt.Errorf("%q cannot be a plugin's name: want a letter, then letters, digits, - and _, at most 40", v.Name)
+	}
+	if v.Name == path.Base(SDK) {
+		return v, fmt.Errorf("%q cannot be a plugin's name: that is the host's own name, and both programs stand in bin", v.Name)
 	}
 	if !slices.Contains(Templates(), p.Template) {
 		return v, fmt.Errorf("there is no template %q: want one of %s", p.Template, strings.Join(Templates(), ", "))
@@ -127,12 +132,24 @@ func replacement(dir, checkout string) (string, error) {
 	}
 	if up, err := filepath.Rel(checkout, dir); err == nil && filepath.IsLocal(up) {
 		back, err := filepath.Rel(dir, checkout)
-		return filepath.ToSlash(back), err
+		return quoted(filepath.ToSlash(back)), err
 	}
-	return filepath.ToSlash(checkout), nil
+	return quoted(filepath.ToSlash(checkout)), nil
 }
 
-// writeAll writes the templates of a directory.
+// plain is a path that go.mod takes as it is.
+var plain = regexp.MustCompile(`^[\pL\pN._/:~+@-]+$`)
+
+// quoted is a path as go.mod takes it.
+func quoted(path string) string {
+	if plain.MatchString(path) && !strings.Contains(path, "//") {
+		return path
+	}
+	return strconv.Quote(path)
+}
+
+// writeAll writes the templates of a directory. The last of the files may be there in part
+// when there is an error.
 func (v values) writeAll(from, to string) (files []string, err error) {
 	entries, err := templates.ReadDir(from)
 	if err != nil {
@@ -150,10 +167,10 @@ func (v values) writeAll(from, to string) (files []string, err error) {
 		if file == "gitignore" { // which must not count here
 			file = ".gitignore"
 		}
+		files = append(files, file)
 		if err := os.WriteFile(filepath.Join(to, file), text, 0o644); err != nil { //nolint:gosec // source code is for all to read
 			return files, err
 		}
-		files = append(files, file)
 	}
 	return files, nil
 }

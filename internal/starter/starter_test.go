@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -144,6 +145,7 @@ func TestRefused(t *testing.T) {
 		{"not empty", full, nil, "is not empty (it has main.go)"},
 		{"no name", filepath.Join(t.TempDir(), "my bot"), nil, `"my bot" cannot be a plugin's name`},
 		{"template", filepath.Join(t.TempDir(), "bot"), func(p *Plugin) { p.Template = "magic" }, "want one of turn, event, streaming"},
+		{"the host's name", filepath.Join(t.TempDir(), "byova-host"), nil, "that is the host's own name"},
 		{"no source", filepath.Join(t.TempDir(), "bot"), func(p *Plugin) { p.Checkout = t.TempDir() }, "use the source of the SDK"},
 		{"below a file", filepath.Join(full, "main.go", "bot"), nil, "look into the plugin's directory"},
 	} {
@@ -165,6 +167,40 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestNames: a plugin may be called what a package of Go is, and its SDK may stand where a
+// path has spaces.
+func TestNames(t *testing.T) {
+	sdk := filepath.Join(t.TempDir(), "my sdk (2)")
+	if err := os.Symlink(root(t), sdk); err != nil {
+		t.Skip(err)
+	}
+	for _, name := range []string{"plugin", "go"} {
+		dir := filepath.Join(t.TempDir(), name)
+		if _, err := (Plugin{Dir: dir, Template: "turn", Checkout: sdk}).Write(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"go mod tidy", "go vet ./..."} {
+			run(t, dir, []string{"GOPROXY=off"}, strings.Fields(line)...)
+		}
+	}
+}
+
+// TestHalfWritten: a file that could not be written is not left, nor are those before it.
+func TestHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	v, err := Plugin{Dir: filepath.Join(dir, "bot"), Template: "turn", Version: "v1.0.0"}.values()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "main.go"), 0o700); err != nil { // in the way
+		t.Fatal(err)
+	}
+	files, err := v.writeAll("templates/turn", dir)
+	if err == nil || !slices.Contains(files, "main.go") {
+		t.Errorf("%v, %v: what was begun is not told", files, err)
+	}
+}
+
 // TestReplacement: within the SDK's source the plugin names it by a relative path, and
 // elsewhere by an absolute one.
 func TestReplacement(t *testing.T) {
@@ -173,6 +209,7 @@ func TestReplacement(t *testing.T) {
 		{"/src/host/mine", "/src/host", ".."},
 		{"/src/mine", "/src/host", "/src/host"},
 		{"/src/hosted/mine", "/src/host", "/src/host"},
+		{"/src/mine", "/my src/host", `"/my src/host"`},
 	} {
 		if got, err := replacement(test.dir, test.checkout); err != nil || got != test.want {
 			t.Errorf("replacement(%s, %s) = %q, %v, want %q", test.dir, test.checkout, got, err, test.want)
