@@ -27,6 +27,7 @@ type pluginsVerifyCmd struct {
 // Help explains the command beyond its flags.
 func (*pluginsVerifyCmd) Help() string {
 	return "Runs the plugin on hosts of its own, calls it, and says which demands of the contract between host and plugin it keeps. " +
+		"It calls one virtual agent, and a bot may owe it an answer for 10 seconds, a third of what a host allows. " +
 		"No running host is needed or touched. It takes about 20 seconds. Exit code 0 when nothing was broken, else 1."
 }
 

@@ -355,18 +355,23 @@ func TestBadBots(t *testing.T) {
 	}
 }
 
-// tryOne verifies one demand.
-func tryOne(t *testing.T, path, name string) Check {
+// shortDir is a directory whose path leaves room for the names of sockets.
+func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bv")
 	if err != nil {
 		t.Error(err)
-		return Check{}
 	}
-	defer os.RemoveAll(dir)
-	v := newVerifier(path, dir, VerifyOptions{})
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// tryOne verifies one demand.
+func tryOne(t *testing.T, path, name string) Check {
+	t.Helper()
+	v := newVerifier(path, shortDir(t), VerifyOptions{})
 	report := &Report{}
-	if !v.learn(t.Context(), report) {
+	if err := v.learn(t.Context(), report); err != nil || !report.OK() {
 		return report.Checks[0]
 	}
 	for _, c := range checks {
@@ -376,6 +381,31 @@ func tryOne(t *testing.T, path, name string) Check {
 	}
 	t.Errorf("no check is named %q", name)
 	return Check{}
+}
+
+// TestGivenUp: whoever gives a verification up does not wait for what the bot owes.
+func TestGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	v := newVerifier(program(t, "mute"), shortDir(t), VerifyOptions{})
+	given := v.try(ctx, check{name: "a call", try: func(v *verifier, t *trial) {
+		v.onHost(t, func(h *Host) {
+			call := h.Call()
+			call.Start()
+			cancel()
+			call.Answer().wait()
+		})
+	}})
+	if why := strings.Join(given.Why, "\n"); !strings.Contains(why, "context canceled") || strings.Contains(why, "in time") {
+		t.Errorf("it says %s", why)
+	}
+}
+
+// TestNoSuchAgent: an agent that the plugin does not offer is no fault of the plugin.
+func TestNoSuchAgent(t *testing.T) {
+	report, err := Verify(t.Context(), program(t, "good"), VerifyOptions{Agent: "god"})
+	if err == nil || !strings.Contains(err.Error(), `it offers no virtual agent "god": it has raw`) {
+		t.Errorf("%+v, %v", report, err)
+	}
 }
 
 func TestConform(t *testing.T) { Conform(t, program(t, "good")) }

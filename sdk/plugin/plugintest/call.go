@@ -84,7 +84,7 @@ func (c *Call) Start() *Answer {
 	a := c.newAnswer(0)
 	go func() { // over says when it ends, and the host waits for that
 		defer close(c.over)
-		c.result, c.err = caller.Run(context.Background(), c.options)
+		c.result, c.err = caller.Run(c.host.calling, c.options)
 	}()
 	return a
 }

@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -74,21 +75,41 @@ func (v *verifier) exempt(c check) string {
 	return c.exempt(v.traits)
 }
 
-// learn starts the plugin once and finds out what it is. False means that it is no use
-// to try anything else.
-func (v *verifier) learn(ctx context.Context, report *Report) bool {
+// learn starts the plugin once and finds out what it is. Unless the report is OK then, it
+// is no use to try anything else. The error says that the agent that is to be called is not
+// there.
+func (v *verifier) learn(ctx context.Context, report *Report) error {
 	t := &trial{ctx: ctx}
+	var offered []*pluginv1.Agent
 	process, err := v.launch(ctx)
 	if err != nil {
 		t.Errorf("%v", err)
 	} else {
-		v.traits = process.Description()
+		v.traits, offered = process.Description(), process.Agents()
 		report.Name, report.Version, report.SDK = v.traits.GetName(), v.traits.GetVersion(), v.traits.GetSdk()
 		describesItself(t, process)
 		process.Stop(ctx)
 	}
 	report.Checks = append(report.Checks, t.verdict("starts and describes itself"))
-	return report.OK()
+	if !report.OK() {
+		return nil
+	}
+	return v.choose(offered)
+}
+
+// choose says which of the agents is called.
+func (v *verifier) choose(offered []*pluginv1.Agent) error {
+	ids := make([]string, len(offered))
+	for i, a := range offered {
+		ids[i] = a.GetId()
+	}
+	switch {
+	case v.options.Agent == "":
+		v.options.Agent = ids[0]
+	case !slices.Contains(ids, v.options.Agent):
+		return fmt.Errorf("it offers no virtual agent %q: it has %s", v.options.Agent, strings.Join(ids, ", "))
+	}
+	return nil
 }
 
 func describesItself(t *trial, process *pluginwire.Process) {
@@ -365,11 +386,4 @@ func (v *verifier) onProcess(t *trial, test func(*pluginwire.Process)) {
 	if err := process.Err(); err != nil {
 		t.Errorf("%v", err)
 	}
-}
-
-// agent is the one that is called.
-func (v *verifier) agent(p *pluginwire.Process) string {
-	agents := p.Agents()
-	i := slices.IndexFunc(agents, func(a *pluginv1.Agent) bool { return a.GetId() == v.options.Agent })
-	return agents[max(0, i)].GetId()
 }

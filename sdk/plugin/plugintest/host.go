@@ -42,6 +42,7 @@ type tester interface {
 // Host is a host with one plugin, for one test. Its methods may be called concurrently.
 type Host struct {
 	t       tester
+	calling context.Context // of the calls: its end cuts them off
 	log     hclog.Logger
 	plugins *supervisor.Supervisor
 	name    string
@@ -68,7 +69,7 @@ func New(t testing.TB, p plugin.Plugin, options ...Options) *Host {
 	if p.Name == "" {
 		p.Name = "bot"
 	}
-	h := &Host{t: t, path: inMemory, log: hclog.New(&hclog.LoggerOptions{Name: "host", Output: t.Output(), Level: hclog.Info})}
+	h := &Host{t: t, calling: context.Background(), path: inMemory, log: hclog.New(&hclog.LoggerOptions{Name: "host", Output: t.Output(), Level: hclog.Info})}
 	t.Cleanup(h.stop)
 	socket := bufconn.Listen(buffer)
 	h.serve(func(ctx context.Context) error { return p.ServeOn(ctx, socket) })

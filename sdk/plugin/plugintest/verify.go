@@ -96,14 +96,15 @@ func Conform(t *testing.T, path string, options ...VerifyOptions) {
 	}
 }
 
-// Verify holds the plugin at path, a program, against the contract that a host has with
-// it, and reports what it kept: it runs it on hosts of its own and calls it. It returns
-// when nothing of that is left. The error says why nothing could be tried, as when ctx
-// has ended.
-func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err error) {
-	path, err = filepath.Abs(path)
+// Verify holds a plugin, the program at that path, against the contract that a host has with
+// it, and reports what it kept: it runs it on hosts of its own and calls one virtual agent,
+// whose bot may owe an answer for 10 s; a host waits for longer. It returns
+// when nothing of that is left, soon after ctx has ended. The error says why nothing could
+// be tried: ctx has ended, or the plugin does not offer VerifyOptions.Agent.
+func Verify(ctx context.Context, program string, o VerifyOptions) (_ *Report, err error) {
+	path, err := filepath.Abs(program)
 	if err != nil {
-		return nil, fmt.Errorf("verify %s: %w", path, err)
+		return nil, fmt.Errorf("verify %s: %w", program, err)
 	}
 	dir, err := rundir.Make() // sockets are in it, whose paths are short
 	if err != nil {
@@ -113,12 +114,15 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	v := newVerifier(path, dir.Path, o)
 	began := time.Now()
 	report := &Report{Path: path}
-	if v.learn(ctx, report) {
+	if err = v.learn(ctx, report); err == nil && report.OK() {
 		report.Checks = append(report.Checks, v.all(ctx)...)
 	}
 	report.Took = time.Since(began)
 	if o.Log != nil {
 		_, _ = io.WriteString(o.Log, v.output.String())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", path, err)
 	}
 	return report, ctx.Err()
 }
@@ -152,7 +156,7 @@ func (v *verifier) launchWith(ctx context.Context, settings map[string]any) (*pl
 
 // host starts a host with the plugin.
 func (v *verifier) host(ctx context.Context, t tester) (*Host, error) {
-	h := &Host{t: t, path: v.path, log: v.log, answerWithin: verifyLimit}
+	h := &Host{t: t, calling: ctx, path: v.path, log: v.log, answerWithin: verifyLimit}
 	err := h.startIn(ctx, v.dir, supervisor.Plugin{
 		Name: v.name, Settings: v.options.Settings, LogLevel: hclog.Trace,
 		CrashWait: verifyLimit, // what is verified is the plugin, not how busy the machine is

@@ -35,7 +35,7 @@ func (v *verifier) open(t *trial, p *pluginwire.Process, credit uint32) *wireCal
 	id := fmt.Sprintf("verify-%d", call.Number())
 	telephone := func() *pluginv1.Format { return &pluginv1.Format{Rate: 8000, Channels: 1} }
 	w.send(&pluginv1.Event{Body: &pluginv1.Event_Start{Start: &pluginv1.Start{
-		SessionId: id, ConversationId: id, Agent: v.agent(p), Credit: credit, Language: "en-US",
+		SessionId: id, ConversationId: id, Agent: v.options.Agent, Credit: credit, Language: "en-US",
 		FormatIn: telephone(), FormatOut: telephone(),
 	}}})
 	return w
