@@ -71,6 +71,7 @@ func TestCallPlugin(t *testing.T) {
 	}{
 		{[]string{"call", "--plugin", testbotBinary, "--agent", "crash"}, 1, "the host took the call from the bot: the bot failed: panic"},
 		{[]string{"call", "--plugin", testbotBinary, "--agent", "crash", "--json"}, 1, "the host took the call from the bot"},
+		{[]string{"call", "--plugin", echoBinary, "--agent", "eco"}, 1, `byova-host: call: the server does not offer virtual agent "eco": unknown virtual agent "eco": this host has echo` + "\n"},
 		{[]string{"call", "--addr", "127.0.0.1:1"}, 1, "call a plugin with --plugin PATH"},
 		{[]string{"call", "--plugin", "no/such"}, 1, "no/such"},
 		{[]string{"call", "--plugin", echoBinary, "--tls"}, 2, "no TLS"},

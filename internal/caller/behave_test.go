@@ -255,6 +255,8 @@ func TestFailures(t *testing.T) {
 	}{
 		{"rpc fails", &server{serve: fails(inputIsSessionStart)}, Options{Steps: spoken},
 			`rpc 1 ended with Internal "out of order", want OK`},
+		{"no agent", &server{}, Options{Steps: spoken, Agent: "eco"},
+			`the server does not offer virtual agent "eco": no such agent`},
 		{"limit", &server{}, Options{Steps: []Step{WaitAnswer(), Silence(time.Hour)}, Limit: 10 * time.Second},
 			"call is over its limit of 10s; it was to stay silent for 1h0m0s, rpc 2 open"},
 		{"never completed", &server{serve: hangs(inputIsSessionStart)}, Options{Steps: spoken},
@@ -271,6 +273,9 @@ func TestFailures(t *testing.T) {
 			inBubble(t, test.server, test.options, func(t *testing.T, r *Result) {
 				if r.OK() || r.Failure == nil || r.Failure.Error() != test.want {
 					t.Errorf("failure %v, want %s", r.Failure, test.want)
+				}
+				if broken := r.Verdict.With(Broken); errors.Is(r.Failure, ErrNoAgent) && len(broken) > 0 {
+					t.Errorf("an agent that is not there breaks %+v", broken)
 				}
 			})
 		})

@@ -218,7 +218,7 @@ func (l *load) call(ctx context.Context, conn *grpc.ClientConn, due time.Time) (
 		return false
 	}
 	l.sum.count(result)
-	unreached := errors.Is(result.Failure, ErrUnreached)
+	unreached := errors.Is(result.Failure, ErrUnreached) || errors.Is(result.Failure, ErrNoAgent)
 	l.reached = l.reached || !unreached
 	return !unreached || l.o.Rate > 0 && l.reached // else not to be tried in a loop
 }

@@ -110,6 +110,9 @@ func (c *call) open() *rpc {
 // ErrUnreached is in Result.Failure when an RPC never got to the server.
 var ErrUnreached = errors.New("server not reached")
 
+// ErrNoAgent is in Result.Failure when the server does not know Options.Agent.
+var ErrNoAgent = errors.New("the server does not offer virtual agent")
+
 // unreached notes that r could not be opened, which no rule is about.
 func (c *call) unreached(r *rpc, err error) {
 	r.done, r.failed = true, true
@@ -264,6 +267,10 @@ func (c *call) ended(r *rpc, err error) {
 	case r.cancelled:
 	case state.Code() != codes.OK:
 		r.failed = true
+		if state.Code() == codes.NotFound && r.n == 1 && c.opt.Agent != "" {
+			c.fail(fmt.Errorf("%w %q: %s", ErrNoAgent, c.opt.Agent, state.Message()))
+			return
+		}
 		c.fail(fmt.Errorf("rpc %d ended with %v %q, want OK", r.n, state.Code(), state.Message()))
 	case open && !r.final:
 		c.deafness(r)

@@ -10,7 +10,8 @@ import (
 // The checks of RPCs that overlap, come again, are cancelled or come another way.
 
 // blame names the rule that is broken when r failed: the first of those that
-// say of such an RPC that it must not.
+// say of such an RPC that it must not. None is where the call asked for an agent that is
+// not there.
 func (w *wire) blame(r *rpcLog) string {
 	first := slices.ContainsFunc(w.rpcs, func(o *rpcLog) bool { return o.conn == 1 && o.failed() })
 	switch code := r.status.Status; {
@@ -18,6 +19,8 @@ func (w *wire) blame(r *rpcLog) string {
 		return "R48"
 	case r.back:
 		return "R49"
+	case r.n == 1 && r.input == eventSessionStart && code == codes.NotFound:
+		return ""
 	case r.again, !w.started && code == codes.FailedPrecondition:
 		return "R10"
 	case r.input == inputAudio && code == codes.InvalidArgument:
