@@ -46,9 +46,9 @@ func (r *Report) Print(w io.Writer) error {
 	if !r.OK() {
 		verdict = "not ok"
 	}
-	fmt.Fprintf(&b, "verdict  %s: %d scripts passed, %d failed, %d skipped; %d rules kept, %d broken, %d not seen, in %.1f s\n", verdict,
+	fmt.Fprintf(&b, "verdict  %s: %d scripts passed, %d failed, %d skipped; %d rules kept, %d warned of, %d broken, %d not seen, in %.1f s\n", verdict,
 		len(r.scripts(Passed)), len(r.scripts(Failed)), len(r.scripts(Skipped)),
-		len(r.rules(Kept))+len(r.rules(Warned)), len(r.rules(Broken)), len(r.rules(NotSeen)), r.Length.Seconds())
+		len(r.rules(Kept)), len(r.rules(Warned)), len(r.rules(Broken)), len(r.rules(NotSeen)), r.Length.Seconds())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ kept     R2 R3 R8 R9 R12 R14 R20 R22 R25 R26 R27 R29 R30 R31 R33 R37 R41 R46 R47
 not seen R5 R10 R11 R13 R15 R16 R17 R21 R23 R24 R35 R36 R38 R39 R40 R42 R48 R49 R52 R53
 answer   first audio after 0 ms
 answer   first audio after 0 ms
-verdict  ok: 22 rules kept, 0 broken, 20 not seen, in 1.6 s
+verdict  ok: 22 rules kept, 0 warned of, 0 broken, 20 not seen, in 1.6 s
 `
 	if got := b.String(); got != want {
 		t.Errorf("timeline:\n%s\nwant:\n%s", got, want)
@@ -116,3 +117,18 @@ func TestTimelineKeepsError(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestVerdictCounts: a rule that was warned of is not counted as kept.
+func TestVerdictCounts(t *testing.T) {
+	v := Verdict{Findings: []Finding{{Rule: "R1", Outcome: Kept}, {Rule: "R2", Outcome: Warned}, {Rule: "R3", Outcome: Warned}, {Rule: "R4", Outcome: Broken}}}
+	var b strings.Builder
+	for _, print := range []func(io.Writer) error{
+		(&Result{Verdict: v}).Print,
+		(&Report{Rules: []RuleReport{{Outcome: Kept}, {Outcome: Warned}, {Outcome: Warned}, {Outcome: Broken}}}).Print,
+	} {
+		b.Reset()
+		if err := print(&b); err != nil || !strings.Contains(b.String(), "1 rules kept, 2 warned of, 1 broken, 0 not seen") {
+			t.Errorf("%v, %s", err, b.String())
+		}
+	}
+}

@@ -111,8 +111,8 @@ func (r *Result) Print(w io.Writer) error {
 	case r.Skipped != "":
 		verdict = "skipped"
 	}
-	fmt.Fprintf(&b, "verdict  %s: %d rules kept, %d broken, %d not seen, in %.1f s\n", verdict,
-		len(r.Verdict.With(Kept))+len(r.Verdict.With(Warned)), len(r.Verdict.With(Broken)), len(r.Verdict.With(NotSeen)), r.Length.Seconds())
+	fmt.Fprintf(&b, "verdict  %s: %d rules kept, %d warned of, %d broken, %d not seen, in %.1f s\n", verdict,
+		len(r.Verdict.With(Kept)), len(r.Verdict.With(Warned)), len(r.Verdict.With(Broken)), len(r.Verdict.With(NotSeen)), r.Length.Seconds())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
