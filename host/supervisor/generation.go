@@ -215,6 +215,8 @@ func (g *generation) died(process *pluginwire.Process) {
 		g.log.Warn("a call killed its plugin again: that call alone gets the fallback", "pid", process.Pid(), "sessions", calls, "error", err)
 	case open:
 		g.broken(err)
+	case g.spec.Dial != nil:
+		g.log.Warn("attached plugin has gone: the next one that is started there is attached to", "sessions", calls, "error", err)
 	default:
 		g.log.Warn("plugin ended, another process is started", "pid", process.Pid(), "sessions", calls, "error", err)
 	}
@@ -228,13 +230,16 @@ func (g *generation) failed(err error) {
 	was := g.breaker.open
 	g.breaker.failed(p.spec.Breaker, g.process == nil)
 	open, again := g.breaker.open && !was, g.breaker.wait()
+	known := g.spec.Dial != nil && g.err != nil && g.err.Error() == err.Error()
 	g.err = err
 	say := p.judge(g)
 	p.notify()
 	p.mu.Unlock()
-	if open {
+	switch {
+	case open:
 		g.broken(err)
-	} else {
+	case known: // nobody is in a hurry to start it
+	default:
 		g.log.Warn("plugin did not start", "again_in", again.Round(time.Millisecond), "error", err)
 	}
 	say()

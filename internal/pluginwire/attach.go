@@ -43,13 +43,13 @@ func (s *stranger) exitedWithin(time.Duration) bool { return false }
 func (s *stranger) exit(time.Duration) string       { return "the host left it" }
 func (s *stranger) clear()                          {}
 
-// newAttached makes all parts of a process that runs already. It is given all the
-// time that it likes: it may stand still in a debugger.
+// newAttached makes all parts of a process that runs already. Once it has passed its
+// checks it is given all the time that it likes: it may stand still in a debugger.
 func newAttached(config Config) (*Process, error) {
 	p := newParts(config)
 	p.program = newStranger()
 	conn, err := grpc.NewClient("passthrough:///"+config.Name,
-		grpc.WithTransportCredentials(insecure.NewCredentials()), // a socket of this user
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // a socket that is its user's alone
 		grpc.WithDisableServiceConfig(),
 		grpc.WithInitialWindowSize(wire.Window),
 		grpc.WithInitialConnWindowSize(wire.Window),

@@ -35,7 +35,8 @@ type Config struct {
 	Name string // in errors and logs
 	Path string // the executable
 	// Dial, if set, connects to a plugin that runs already, which serves without
-	// TLS. Then nothing is started, limited, timed or ended, and Path only names it.
+	// TLS. Then nothing is started, limited or ended, and Path only names it; but for
+	// StartTimeout it may take any time to answer, and its loss is not logged.
 	Dial func(context.Context) (net.Conn, error)
 	// Origin is the file that the operator named, of which Path is a copy. Errors
 	// and logs name it, and the plugin finds it in the variable BYOVA_PLUGIN_PATH.
@@ -132,6 +133,11 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 		return nil, err
 	}
 	go p.watch() // ends with the process; Done says so
+	if p.child == nil {
+		p.log.Info("attached to a plugin", "name", p.description.Name, "version", p.description.Version, "sdk", p.description.Sdk,
+			"agents", len(p.agents))
+		return p, nil
+	}
 	p.log.Info("plugin started", "version", p.description.Version, "sdk", p.description.Sdk,
 		"pid", p.Pid(), "agents", len(p.agents))
 	return p, nil

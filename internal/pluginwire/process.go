@@ -274,7 +274,7 @@ func (p *Process) watch() {
 		}
 	}
 	p.judge()
-	if err := p.Err(); !errors.Is(err, ErrStopped) {
+	if err := p.Err(); p.child != nil && !errors.Is(err, ErrStopped) {
 		p.log.Error("plugin lost", "reason", err)
 	}
 	// What it sent last is still being read.
@@ -325,7 +325,7 @@ func (p *Process) judge() {
 	case p.verdict != nil:
 		p.err = fmt.Errorf("plugin %q was killed: %w", p.config.Name, p.verdict)
 	case p.child == nil:
-		p.err = fmt.Errorf("plugin %q: %w: %w", p.config.Name, errLeft, p.loss)
+		p.err = fmt.Errorf("plugin %q: %w: %s", p.config.Name, errLeft, reason(p.loss))
 	case exited:
 		p.err = fmt.Errorf("plugin %q ended: %s", p.config.Name, how)
 	default:
