@@ -155,7 +155,7 @@ func TestPanicReport(t *testing.T) {
 		last       string
 	}{
 		{"panic", "panic: oh\n\n" + stack, 0,
-			[]string{`[ERROR] plugin panicked: panic="panic: oh"`, "main.answer()", "/src/bot.go:12"}, 1, `"panic: oh"`},
+			[]string{`[ERROR] plugin panicked: panic="panic: oh"`, "main.answer()", "|     /src/bot.go:12"}, 1, `"panic: oh"`},
 		{"fatal error", "starting\nfatal error: all goroutines are asleep - deadlock!\n" + stack, 0,
 			[]string{"[INFO]  starting", "panic=\"fatal error: all goroutines"}, 2, `"fatal error: all goroutines are asleep - deadlock!"`},
 		{"beside our log", "panic: oh\n" + `{"@level":"warn","@message":"slow"}` + "\n" + stack, 0,

@@ -220,7 +220,7 @@ func (o *output) sayPanic() {
 		return
 	}
 	r.late.Stop()
-	o.log.Error("plugin panicked", "panic", r.panic, "stack", strings.ToValidUTF8(strings.TrimSpace(string(r.stack)), "?"))
+	o.log.Error("plugin panicked", "panic", r.panic, "stack", untabbed(strings.ToValidUTF8(strings.TrimSpace(string(r.stack)), "?")))
 }
 
 // end logs what still waits to be said. The process is gone.
@@ -289,10 +289,17 @@ func parseEntry(line []byte) (level hclog.Level, message string, pairs []any, ok
 		if key == "plugin" || key == "generation" { // ours say which plugin wrote it
 			name = "bot_" + key
 		}
-		pairs = append(pairs, name, fields[key])
+		value := fields[key]
+		if text, is := value.(string); is {
+			value = untabbed(text)
+		}
+		pairs = append(pairs, name, value)
 	}
 	return level, shorten(oneLine.Replace(message), shownLine), pairs, true
 }
+
+// untabbed has spaces where Go's stacks have tabs: hclog would write \t.
+func untabbed(s string) string { return strings.ReplaceAll(s, "\t", "    ") }
 
 // oneLine keeps a message from looking like lines of the host's own.
 var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`)
