@@ -329,7 +329,7 @@ func (c *Call) fail(err error) {
 	failed := &pluginv1.Failed{Message: shorten(err.Error())}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		failed.Stack = strings.ToValidUTF8(string(p.stack), "")
-		c.log.Error("handler panicked", "panic", p.value, "at", p.at, "stack", failed.Stack)
+		c.log.Error("handler panicked", "panic", p.value, "at", p.at, "stack", strings.ReplaceAll(failed.Stack, "\t", "    "))
 	} else {
 		c.log.Error("handler failed", "error", err)
 	}

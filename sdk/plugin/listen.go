@@ -22,7 +22,11 @@ import (
 // are, so let l be in memory or a Unix socket that only you may use. Each host that
 // connects configures the plugin anew.
 func (p Plugin) ServeOn(ctx context.Context, l net.Listener) error {
-	s := newServer(p, Log())
+	log := wire.Log(ctx)
+	if log == nil {
+		log = Log()
+	}
+	s := newServer(p, log)
 	s.attached = true
 	g := grpc.NewServer(append(serverOptions(), grpc.WaitForHandlers(true))...)
 	pluginv1.RegisterPluginServer(g, s)

@@ -7,7 +7,7 @@ import (
 	hclog "github.com/hashicorp/go-hclog"
 )
 
-// logger writes durations as people do. The lines go to the host as JSON, which would make
+// logger writes durations as people do. The lines go to a host as JSON, which would make
 // nanoseconds of them, and floating point of those.
 type logger struct{ hclog.Logger }
 

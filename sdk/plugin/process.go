@@ -22,14 +22,18 @@ import (
 )
 
 // processLog writes to the standard error that the process began with: once it
-// serves, go-plugin puts a pipe in its place.
+// serves, go-plugin puts a pipe in its place. JSON is for a host, which reads it.
 var processLog = sync.OnceValue(func() hclog.Logger {
-	return logger{hclog.New(&hclog.LoggerOptions{Output: os.Stderr, JSONFormat: true, Level: hclog.Info})}
+	return logger{hclog.New(&hclog.LoggerOptions{Output: os.Stderr, JSONFormat: startedByHost(), Level: hclog.Info})}
 })
+
+// startedByHost tells whether a host runs the process, and not a person or a test.
+func startedByHost() bool { return os.Getenv(wire.CookieKey) == wire.CookieValue }
 
 // Log is the process's log. The host shows its lines with their level and fields,
 // and sets the level, which is info until then. It may be used concurrently, and before
-// Serve. In a test it writes to standard error.
+// Serve. In a test, and run by hand, it writes lines for people to standard error; what
+// Call.Log gets goes to the test's own output, if it is one of plugintest.
 func Log() hclog.Logger { return processLog() }
 
 // Serve serves the plugin until the host ends the process. It is the last
@@ -37,7 +41,7 @@ func Log() hclog.Logger { return processLog() }
 // with code 1; with BYOVA_PLUGIN_LISTEN=unix:///path it waits there for a host. It takes standard input, SIGTERM and SIGINT for itself, because the end of
 // the process is the host's to say: what must be done then belongs to the end of a call.
 func (p Plugin) Serve() {
-	if os.Getenv(wire.CookieKey) != wire.CookieValue {
+	if !startedByHost() {
 		p.runByHand()
 	}
 	log := Log()

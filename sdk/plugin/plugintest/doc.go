@@ -32,6 +32,9 @@
 // end of its call. Of such a handler the test says where it stands; a bubble has Go print
 // all goroutines behind that.
 //
+// What the host logs, and the bot by Call.Log, is in the test's output, which go test shows
+// if the test fails, and with -v.
+//
 // # A plugin as a program
 //
 // Conform holds a program against the contract that the host has with every plugin, in

@@ -18,6 +18,7 @@ import (
 	"github.com/byova-host/byova-host/host/rpc"
 	"github.com/byova-host/byova-host/host/session"
 	"github.com/byova-host/byova-host/host/supervisor"
+	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 	"github.com/byova-host/byova-host/sdk/plugin"
 )
 
@@ -69,10 +70,14 @@ func New(t testing.TB, p plugin.Plugin, options ...Options) *Host {
 	if p.Name == "" {
 		p.Name = "bot"
 	}
-	h := &Host{t: t, calling: context.Background(), path: inMemory, log: hclog.New(&hclog.LoggerOptions{Name: "host", Output: t.Output(), Level: hclog.Info})}
+	out := &testOutput{to: t.Output()}
+	log := func(name string) hclog.Logger {
+		return hclog.New(&hclog.LoggerOptions{Name: name, Output: out, Level: hclog.Info})
+	}
+	h := &Host{t: t, calling: context.Background(), path: inMemory, log: log("host"), stops: []func(){out.end}}
 	t.Cleanup(h.stop)
 	socket := bufconn.Listen(buffer)
-	h.serve(func(ctx context.Context) error { return p.ServeOn(ctx, socket) })
+	h.serve(func(ctx context.Context) error { return p.ServeOn(wire.WithLog(ctx, log(p.Name)), socket) })
 	err := h.start(t.Context(), supervisor.Plugin{
 		Name: p.Name, Settings: o.Settings,
 		Dial: func(ctx context.Context) (net.Conn, error) { return h.dial(ctx, socket) },
@@ -81,6 +86,28 @@ func New(t testing.TB, p plugin.Plugin, options ...Options) *Host {
 		t.Fatalf("plugintest: %v", err)
 	}
 	return h
+}
+
+// testOutput is a test's, until the host has stopped: a handler that runs on must not write
+// to a test that is over.
+type testOutput struct {
+	mu sync.Mutex
+	to io.Writer // nil at the end
+}
+
+func (o *testOutput) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.to == nil {
+		return len(p), nil
+	}
+	return o.to.Write(p)
+}
+
+func (o *testOutput) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.to = nil
 }
 
 // inMemory is the path of a plugin that has none.
