@@ -45,6 +45,7 @@ type Prompt struct {
 	ctx    context.Context
 	turn   uint64
 	id     uint64
+	ref    uint64 // of the command that began it, and of its audio
 	format Format
 
 	mu     sync.Mutex
@@ -63,11 +64,11 @@ func (c *Call) Stream(ctx context.Context, format Format, options ...PromptOptio
 		return nil, misuse(err)
 	}
 	o := last(options)
-	id, err := c.startPrompt(o, &pluginv1.Prompt{Format: format.wire()}, false)
+	id, ref, err := c.startPrompt(o, &pluginv1.Prompt{Format: format.wire()}, false)
 	if err != nil {
 		return nil, err
 	}
-	p := &Prompt{call: c, ctx: ctx, turn: o.Turn, id: id, format: format}
+	p := &Prompt{call: c, ctx: ctx, turn: o.Turn, id: id, ref: ref, format: format}
 	p.begun.depth = runtime.Callers(2, p.begun.stack[:])
 	c.mu.Lock()
 	c.speaking = append(slices.DeleteFunc(c.speaking, (*Prompt).whole), p)
@@ -91,21 +92,24 @@ func (c *Call) warnOfOpen(turn uint64) {
 	}
 }
 
-// startPrompt sends the beginning of a prompt, which is all of it for a text.
-func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole bool) (uint64, error) {
+// startPrompt sends the beginning of a prompt, which is all of it for a text. It returns the
+// numbers of the prompt and of the command.
+func (c *Call) startPrompt(options PromptOptions, body *pluginv1.Prompt, whole bool) (id, ref uint64, err error) {
 	body.BargeIn, body.Language = !options.Uninterruptible, options.Language
 	c.mu.Lock()
 	c.prompts++
-	id := c.prompts
+	id = c.prompts
 	if options.Label != "" {
 		c.labels[id] = options.Label
 	}
 	delete(c.labels, id-keptLabels)
 	c.mu.Unlock()
-	return id, c.command(&pluginv1.Command{
+	command := &pluginv1.Command{
 		Turn: options.Turn, Prompt: id, PromptEnd: whole,
 		Body: &pluginv1.Command_PromptStart{PromptStart: body},
-	})
+	}
+	err = c.command(command)
+	return id, command.Ref, err
 }
 
 // label is that of a prompt of this process; empty if it has none.
@@ -156,7 +160,7 @@ func (c *Call) Say(text string, options ...PromptOptions) error {
 	case len(text) > MaxText:
 		return misuse(fmt.Errorf("say: the text has %d bytes, and at most %d are spoken", len(text), MaxText))
 	}
-	_, err := c.startPrompt(last(options), &pluginv1.Prompt{Text: text}, true)
+	_, _, err := c.startPrompt(last(options), &pluginv1.Prompt{Text: text}, true)
 	return err
 }
 
@@ -216,7 +220,7 @@ func (p *Prompt) Close() error {
 	}
 	p.closed = true
 	p.logAudio()
-	err := p.call.endPrompt(p.turn, p.id)
+	err := p.end()
 	for _, unfinished := range []error{p.format.whole(len(p.half)), badFile(p.file.Close())} {
 		if unfinished != nil {
 			err = errors.Join(misuse(fmt.Errorf("close prompt: %w", unfinished)), err)
@@ -258,7 +262,7 @@ func (p *Prompt) playPiece(audio []byte, sample int, last bool) (int, error) {
 		if n := min(len(audio), largestPiece, c.credit) / sample * sample; n > 0 {
 			c.credit -= n
 			err := c.push(&pluginv1.Command{
-				Call: c.number, Turn: p.turn, Prompt: p.id,
+				Call: c.number, Turn: p.turn, Prompt: p.id, Ref: p.ref,
 				Audio:     append([]byte(nil), audio[:n]...), // the author keeps his slice
 				PromptEnd: last && n == len(audio),
 			})
@@ -282,11 +286,13 @@ func (c *Call) Credit() int {
 	return c.credit
 }
 
-func (c *Call) endPrompt(turn, prompt uint64) error {
+// end tells the host that nothing more comes.
+func (p *Prompt) end() error {
+	c := p.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.closed(turn); err != nil {
+	if err := c.closed(p.turn); err != nil {
 		return err
 	}
-	return c.push(&pluginv1.Command{Call: c.number, Turn: turn, Prompt: prompt, PromptEnd: true})
+	return c.push(&pluginv1.Command{Call: c.number, Turn: p.turn, Prompt: p.id, Ref: p.ref, PromptEnd: true})
 }

@@ -38,8 +38,8 @@ func misuseAt(at string, err error) error {
 	return &misuseError{at, err}
 }
 
-// origin is where a command came from. It is taken down for each that is not audio, and
-// made a line only when the host refuses the command.
+// origin is where a command came from. It is taken down for each that is not audio, which
+// has that of its prompt, and made a line only when the host refuses the command.
 type origin struct {
 	ref   uint64
 	stack [10]uintptr

@@ -169,6 +169,40 @@ func TestRefusalNamesTheLine(t *testing.T) {
 	}
 }
 
+// TestRefusedAudioNamesTheLine that began its prompt.
+func TestRefusedAudioNamesTheLine(t *testing.T) {
+	var log logtest.Log
+	var at string
+	bot := CallFunc(func(ctx context.Context, call *Call) error {
+		at = here()
+		err := call.Play(ctx, silence(20))
+		prompt, _ := call.Stream(ctx, Format{})
+		_, _ = prompt.Write(silence(20).Data)
+		_ = prompt.Close()
+		for err == nil {
+			_, err = call.Next(ctx)
+		}
+		return nil
+	})
+	withLog(t, Plugin{Handler: bot}, &log, func(t *testing.T, h *fakeHost) {
+		for _, c := range h.send(start(1, 1000)) {
+			if len(c.Audio) > 0 || c.PromptEnd {
+				h.send(&pluginv1.Event{Call: 1, Body: &pluginv1.Event_Refused{Refused: &pluginv1.Refused{Ref: c.Ref, Command: "audio", Message: "no"}}})
+			}
+		}
+		h.send(ended(1))
+	})
+	for after := 1; after <= 2; after++ {
+		want := fmt.Sprintf("command=audio reason=no at=plugin/where_test.go:%d\n", line(at)+after)
+		if said := log.String(); !strings.Contains(said, want) {
+			t.Errorf("%s is not in the log:\n%s", want, said)
+		}
+	}
+	if said := log.String(); strings.Contains(said, "reason=no\n") {
+		t.Errorf("one has no line:\n%s", said)
+	}
+}
+
 // TestNextOnce: two goroutines cannot read one call, and a handler that returns too early
 // is named.
 func TestNextOnce(t *testing.T) {

@@ -79,7 +79,7 @@ func Commands() lane.Policy[*pluginv1.Command] {
 		Size:  func(c *pluginv1.Command) int { return proto.Size(c) },
 		Joins: func(last, next *pluginv1.Command) bool {
 			return last.Turn == next.Turn && last.Prompt == next.Prompt && !last.PromptEnd &&
-				last.Ref == 0 && next.Ref == 0 // a refusal would not say which
+				last.Ref == next.Ref // or a refusal would not say which
 		},
 		Merge: func(last, next *pluginv1.Command, audio []byte) *pluginv1.Command {
 			last.Audio, last.PromptEnd = audio, next.PromptEnd

@@ -94,6 +94,7 @@ func TestCommandsJoin(t *testing.T) {
 		{"after its end", &pluginv1.Command{Prompt: 1, PromptEnd: true}, &pluginv1.Command{Prompt: 1}, 2},
 		{"another prompt", &pluginv1.Command{Prompt: 1}, &pluginv1.Command{Prompt: 2}, 2},
 		{"another turn", &pluginv1.Command{Prompt: 1, Turn: 1}, &pluginv1.Command{Prompt: 1}, 2},
+		{"of one number", &pluginv1.Command{Prompt: 1, Ref: 3}, &pluginv1.Command{Prompt: 1, Ref: 3}, 1},
 		{"one that can be refused", &pluginv1.Command{Prompt: 1}, &pluginv1.Command{Prompt: 1, Ref: 3}, 2},
 	} {
 		inbox := lane.NewInbox(Commands())
