@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -55,9 +56,12 @@ func (a *Answer) begun() {
 func (c *Call) note(m moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, turn := m.event.(session.TurnStarted); turn && len(c.answers) > 0 {
-		if last := c.answers[len(c.answers)-1]; last.from == pending {
-			last.from = len(c.moments)
+	if _, turn := m.event.(session.TurnStarted); turn {
+		for _, a := range slices.Backward(c.answers) { // the last act may not have begun
+			if a.from == pending {
+				a.from = len(c.moments)
+				break
+			}
 		}
 	}
 	c.moments = append(c.moments, m)

@@ -102,6 +102,24 @@ func TestBargeIn(t *testing.T) {
 	})
 }
 
+// TestBargeInAgain: each answer has what was said to its own act, also where one interrupts
+// the other.
+func TestBargeInAgain(t *testing.T) {
+	with(t, plugin.Plugin{Handler: plugin.HandlerFunc(func(_ context.Context, turn plugin.Turn, reply *plugin.Reply) error {
+		return reply.Say("this is the answer to the keys " + turn.DTMF)
+	})}, func(t *testing.T, call *plugintest.Call) {
+		answers := []*plugintest.Answer{
+			call.Start(), call.PressOver(300*time.Millisecond, "1#"), call.PressOver(300*time.Millisecond, "2#"), call.Press("3#"),
+		}
+		for i, want := range []string{"", "1", "2", "3"} {
+			is(t, "answer", answers[i].Text(), "this is the answer to the keys "+want)
+			if p := answers[i].Prompts(); len(p) != 1 || p[0].Cut != (i < 2) {
+				t.Errorf("to %q: %+v", want, p)
+			}
+		}
+	})
+}
+
 // TestFailure: what the bot gets wrong is told to those who ask.
 func TestFailure(t *testing.T) {
 	with(t, plugin.Plugin{Handler: plugin.HandlerFunc(clerk)}, func(t *testing.T, call *plugintest.Call) {
