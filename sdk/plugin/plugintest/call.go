@@ -243,8 +243,8 @@ func (c *Call) speech(wav []byte) []byte {
 	return nil
 }
 
-// fellBack tells whether the host has handed the call over in the bot's place. A bot that
-// cannot be told so has no process.
+// fellBack tells whether the host has handed the call over in the place of a bot that has
+// not. One that cannot be told so has no process.
 func fellBack(e caller.Entry) bool {
 	return e.Response != nil && e.Response.Name == session.DefaultSettings().Fallback.Name
 }
@@ -274,7 +274,7 @@ func (c *Call) report() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	failed := false
+	failed, left := false, false
 	for i, m := range c.moments {
 		a := c.of(i)
 		switch b := m.event.(type) {
@@ -290,6 +290,9 @@ func (c *Call) report() {
 				}
 			}
 		}
+		if _, ok := m.command.Body.(session.Leave); ok {
+			left = true
+		}
 		if b, ok := m.command.Body.(session.GiveUp); ok {
 			failed = true
 			if a == nil || !a.failureRead {
@@ -297,7 +300,7 @@ func (c *Call) report() {
 			}
 		}
 	}
-	if !failed && slices.ContainsFunc(c.result.Entries, fellBack) && !slices.ContainsFunc(c.answers, (*Answer).askedWhy) {
+	if !failed && !left && slices.ContainsFunc(c.result.Entries, fellBack) && !slices.ContainsFunc(c.answers, (*Answer).askedWhy) {
 		t.Errorf("plugintest: the host gave up on the bot: its fallback took the call")
 	}
 	if c.result.Failure != nil && !failed {

@@ -54,7 +54,7 @@ type Host struct {
 	answerWithin time.Duration
 
 	mu    sync.Mutex
-	link  net.Conn // to a plugin in memory, the last one
+	links []net.Conn // to a plugin in memory, since the last crash
 	calls map[string]*Call
 }
 
@@ -189,23 +189,27 @@ func (h *Host) dial(ctx context.Context, socket *bufconn.Listener) (net.Conn, er
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.link = conn
+	h.links = append(h.links, conn)
 	return conn, nil
 }
 
-// Crash cuts the host off from the plugin, as when its process dies. The host connects
-// again at once, and the calls go on as Plugin.Resume says: ask Info.Resumed in the
-// handler. The handlers of before see their calls end.
+// Crash cuts the host off from the plugin, as when its process dies, and also the one of
+// before a swap that still has calls. The host connects again at once, and the calls go on as
+// Plugin.Resume says: ask Info.Resumed in the handler. The handlers of before see their calls
+// end.
 func (h *Host) Crash() {
 	h.mu.Lock()
-	link := h.link
+	links := h.links
+	h.links = nil
 	h.mu.Unlock()
-	link.Close()
+	for _, link := range links {
+		link.Close()
+	}
 }
 
 // Swap has another process take the calls over, as `byova-host plugins swap` with the
 // policy move does: each call goes over between two turns, if it can. It returns when
-// new calls go there.
+// new calls go there; calls that stayed behind in the swap before are waited for.
 func (h *Host) Swap() {
 	h.t.Helper()
 	if _, err := h.plugins.Swap(h.t.Context(), h.name, supervisor.SwapOptions{Path: h.path}); err != nil {

@@ -160,6 +160,35 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestCrashAfterSwap: a call that stayed with its process in a swap loses that in a crash.
+func TestCrashAfterSwap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := plugintest.New(t, plugin.Plugin{Resume: plugin.ResumeStateless, Immovable: true, Handler: plugin.Turns(func(call *plugin.Call) plugin.HandlerFunc {
+			said := "new"
+			if call.Info().Resumed != nil {
+				said = "resumed"
+			}
+			return func(_ context.Context, _ plugin.Turn, reply *plugin.Reply) error { return reply.Say(said) }
+		})})
+		call := host.Call()
+		is(t, "greeting", call.Start().Text(), "new")
+		host.Swap()
+		is(t, "after the swap", call.Press("1#").Text(), "new")
+		host.Crash()
+		is(t, "after the crash", call.Press("2#").Text(), "resumed")
+	})
+}
+
+// TestFallbacksName: a bot may call its transfer what the host calls its own.
+func TestFallbacksName(t *testing.T) {
+	with(t, plugin.Plugin{Handler: plugin.HandlerFunc(func(_ context.Context, _ plugin.Turn, reply *plugin.Reply) error {
+		return reply.Transfer("a person", plugin.TransferOptions{Name: "bot_failed"})
+	})}, func(t *testing.T, call *plugintest.Call) {
+		_, transferred := call.Start().Transfer()
+		is(t, "transferred", transferred, true)
+	})
+}
+
 // TestCalls: many calls at a time, in real time.
 func TestCalls(t *testing.T) {
 	host := plugintest.New(t, plugin.Plugin{Agents: []plugin.Agent{{ID: "a"}, {ID: "b"}}, Handler: plugin.HandlerFunc(
