@@ -3,7 +3,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/byova-host/byova-host/internal/logtest"
 	"github.com/byova-host/byova-host/sdk/plugin/plugintest"
 )
 
@@ -85,6 +88,25 @@ func TestCallPlugin(t *testing.T) {
 		if code, out, errs := cli(t, test.args...); code != test.code || !strings.Contains(errs, test.says) {
 			t.Errorf("%v: exit %d, want %d that says %q:\n%s%s", test.args, code, test.code, test.says, out, errs)
 		}
+	}
+}
+
+// TestCallGivenUp: whoever ends a call whose plugin does not start does not wait for that.
+func TestCallGivenUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	slow, begun := filepath.Join(dir, "slow"), filepath.Join(dir, "begun")
+	if err := os.WriteFile(slow, []byte("#!/bin/sh\n: > "+begun+"\nexec sleep 60\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	var errs logtest.Log
+	ended := make(chan int)
+	go func() { ended <- run(ctx, []string{"call", "--plugin", slow}, io.Discard, &errs) }()
+	eventually(t, 20*time.Second, "the plugin runs", func() bool { _, err := os.Stat(begun); return err == nil })
+	giveUp()
+	if code, said := <-ended, errs.String(); code != 1 || !strings.Contains(said, "given up while waiting for its handshake") {
+		t.Errorf("exit %d\n%s", code, said)
 	}
 }
 

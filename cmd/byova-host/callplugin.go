@@ -139,7 +139,9 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 	log, all := authorsLog(os.Stderr), hclog.New(&hclog.LoggerOptions{Name: "byova-host", Output: os.Stderr, Level: hclog.Trace})
 	warnOf(problems, log)
 	settings.Shutdown = 2 * time.Second // the only call is over
+	giveUp := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(giveUp, cancel)
 	lines, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
@@ -154,6 +156,7 @@ func (c *callCmd) serveFor(ctx context.Context) (_ *hostFor, err error) {
 		return <-ended
 	}
 	line, err := bufio.NewReader(lines).ReadString('\n')
+	unwatch() // from now on the call ends first
 	if err != nil {
 		if err := stop(); err != nil {
 			return nil, err
