@@ -91,6 +91,25 @@ func TestCallPlugin(t *testing.T) {
 	}
 }
 
+// TestPatience: a call waits for an answer for as long as it was told.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--patience", "1s", "--limit", "20s"}, 1, "was not completed within 1s"},
+		{[]string{"--patience", "20s", "--limit", "1s"}, 1, "over its limit of 1s"},
+		{[]string{"--patience", "0s"}, 2, "--patience 0s: want more than nothing"},
+	} {
+		args := append([]string{"call", "--plugin", testbotBinary, "--agent", "mute"}, test.args...)
+		if code, out, errs := cli(t, args...); code != test.code || !strings.Contains(errs, test.says) {
+			t.Errorf("%v: exit %d, want %d that says %q:\n%s%s", args, code, test.code, test.says, out, errs)
+		}
+	}
+}
+
 // TestCallGivenUp: whoever ends a call whose plugin does not start does not wait for that.
 func TestCallGivenUp(t *testing.T) {
 	t.Parallel()

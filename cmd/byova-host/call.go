@@ -50,8 +50,9 @@ type callCmd struct {
 	Duration time.Duration `placeholder:"D" help:"Calls are due for so long (one call on each line)."`
 	own      *hostFor      // of the call; nil: none
 
-	Frame time.Duration `placeholder:"D" help:"Caller audio in one message, 20ms to 200ms (as the script says, or 20ms)."`
-	Limit time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
+	Frame    time.Duration `placeholder:"D" help:"Caller audio in one message, 20ms to 200ms (as the script says, or 20ms)."`
+	Limit    time.Duration `default:"60s" placeholder:"D" help:"End a call that takes longer (${default})."`
+	Patience time.Duration `default:"40s" placeholder:"D" help:"Give an RPC up that is open for longer after its half-close and last message (${default})."`
 }
 
 // Help explains the command beyond its flags.
@@ -271,7 +272,10 @@ func (c *callCmd) options() (caller.Options, error) {
 	if c.Limit <= 0 {
 		return caller.Options{}, usageError{fmt.Sprintf("call: --limit %v: want more than nothing", c.Limit)}
 	}
-	o := caller.Options{Addr: c.Addr, Agent: c.Agent, Org: c.Org, Limit: c.Limit}
+	if c.Patience <= 0 {
+		return caller.Options{}, usageError{fmt.Sprintf("call: --patience %v: want more than nothing", c.Patience)}
+	}
+	o := caller.Options{Addr: c.Addr, Agent: c.Agent, Org: c.Org, Limit: c.Limit, Limits: caller.Limits{Complete: c.Patience}}
 	o, err := c.steps(o)
 	if err != nil {
 		return o, err
