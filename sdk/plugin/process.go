@@ -88,6 +88,7 @@ func serverOptions() []grpc.ServerOption {
 		grpc.InitialWindowSize(wire.Window),
 		grpc.InitialConnWindowSize(wire.Window),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
+		grpc.ForceServerCodecV2(wire.Codec()),
 	}
 }
 
