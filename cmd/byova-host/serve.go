@@ -16,6 +16,7 @@ import (
 
 	"github.com/byova-host/byova-host/host"
 	"github.com/byova-host/byova-host/host/config"
+	"github.com/byova-host/byova-host/internal/heapfloor"
 )
 
 // serveCmd has no defaults of its own: what is not said leaves the environment, the
@@ -33,6 +34,7 @@ type serveCmd struct {
 // Run serves until the first signal, then lets live calls end; a second signal
 // ends them. SIGHUP reads the configuration again.
 func (c *serveCmd) Run(stop context.Context, out io.Writer) error {
+	heapfloor.Set(heapfloor.OfHost)
 	hangUp := make(chan os.Signal, 1) // one waits while another is carried out
 	signal.Notify(hangUp, syscall.SIGHUP)
 	defer signal.Stop(hangUp)

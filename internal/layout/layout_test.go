@@ -53,7 +53,7 @@ var allowed = []struct {
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"internal/docs", []string{"internal/logtest"}},
 	{"internal/compat/bot10", []string{"internal/compat/v1_0"}},
-	{"sdk/plugin", []string{"internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"sdk/plugin", []string{"internal/heapfloor", "internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"sdk/plugin/plugintest", []string{"sdk/plugin", "host/session", "host/rpc", "host/supervisor", "internal/caller", "internal/audio", "internal/pluginwire", "internal/pluginwire/wire", "internal/rundir", "examples/speech", "proto/..."}},
 	{"sdk/speech", []string{"internal/audio"}},
 	{"plugins/wsproxy", []string{"sdk/plugin", "plugins/wsproxy/internal/adapter", "plugins/wsproxy/internal/playout", "plugins/wsproxy/internal/socket"}},

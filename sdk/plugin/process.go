@@ -18,6 +18,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/byova-host/byova-host/internal/heapfloor"
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
 )
 
@@ -44,6 +45,7 @@ func (p Plugin) Serve() {
 	if !startedByHost() {
 		p.runByHand()
 	}
+	heapfloor.Set(heapfloor.OfPlugin)
 	log := Log()
 	s := newServer(p, log)
 	s.served = keepOutputs()
