@@ -28,6 +28,8 @@ const (
 	// because an utterance is recognised late, and for longer while no process has
 	// the call.
 	keptBehind, keptAhead = kept, 5 * time.Second
+	// pruneEvery is how many events are logged until the old ones are forgotten.
+	pruneEvery = 8
 	// keptAside is for all that a process was sent between two turns beside audio.
 	keptAside = time.Minute
 )
@@ -54,15 +56,17 @@ type binding struct {
 
 	wanted func(version uint32) bool // a move, to a process that reads these versions; or nil
 
-	log     []logged      // what the next process is to be told, in order
-	sent    int           // how much of it this process was sent
-	newest  uint64        // the highest number that a process was sent
-	partial uint64        // the open turn, when its answer had partly left; or 0
-	losses  int           // since the last answer, with a part in them
-	came    time.Duration // when this process was told of the call
-	sudden  int           // how often in a row one died as soon as it was
-	resumed int           // how often the call came to another process
-	unheard int           // bytes of caller audio that no process could take
+	log      []logged      // what the next process is to be told, in order
+	current  time.Duration // of the newest event outside of input: what is older than it by much is not kept
+	unpruned int           // events since the log was pruned
+	sent     int           // how much of it this process was sent
+	newest   uint64        // the highest number that a process was sent
+	partial  uint64        // the open turn, when its answer had partly left; or 0
+	losses   int           // since the last answer, with a part in them
+	came     time.Duration // when this process was told of the call
+	sudden   int           // how often in a row one died as soon as it was
+	resumed  int           // how often the call came to another process
+	unheard  int           // bytes of caller audio that no process could take
 
 	prompts uint64 // the highest number of a prompt
 	before  uint64 // prompts up to it are of earlier processes
@@ -97,10 +101,14 @@ func (s *state) send(e Event) {
 	}
 	if b.bond == bound {
 		b.newest, b.sent = e.Seq, len(b.log)
-		s.act(action{kind: tell, event: e})
+		a := s.next()
+		a.kind, a.event = tell, e
 	}
 	if s.turn == nil || !s.turn.inputOpen {
-		s.prune(e.At)
+		b.current = e.At
+		if b.unpruned++; b.unpruned >= pruneEvery {
+			s.prune()
+		}
 	}
 }
 
@@ -123,13 +131,16 @@ func (s *state) leadsTo(body EventBody) uint64 {
 	return next
 }
 
-// prune forgets what belongs to no turn yet, when it is old.
-func (s *state) prune(now time.Duration) {
+// prune forgets what belongs to no turn yet, when it is old. It looks at all that is
+// kept, which is not worth it for each frame: before the log is used, and before a turn
+// begins, it is enough.
+func (s *state) prune() {
 	b := &s.bind
+	b.unpruned = 0
 	sent, kept := 0, b.log[:0]
 	for i, l := range b.log {
 		told := i < b.sent
-		if l.turn > s.turns && l.At < now-keptFor(l.Body, told) {
+		if l.turn > s.turns && l.At < b.current-keptFor(l.Body, told) {
 			if heard, ok := l.Body.(CallerAudio); ok && !told {
 				b.unheard += len(heard.Data)
 			}

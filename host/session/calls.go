@@ -107,7 +107,7 @@ func (s *state) readsOut() bool {
 
 // overhear traces what happens to the session beside its bot, and says whether what the
 // bot says must not be shown.
-func (s *Session) overhear(now time.Duration, in input) (hidden bool) {
+func (s *Session) overhear(now time.Duration, in *input) (hidden bool) {
 	switch {
 	case in.kind == lost && in.number == s.state.bind.number && !s.state.botGone:
 		s.trace.became(now, tracedLost, in.err.Error(), 0)

@@ -11,7 +11,7 @@ import (
 
 // command carries out what the bot wants, refuses it aloud, or drops it because
 // its turn is closed.
-func (s *state) command(now time.Duration, in input) {
+func (s *state) command(now time.Duration, in *input) {
 	c := in.command
 	if in.number != s.bind.number { // its process could not know yet
 		s.dropped++
@@ -261,7 +261,7 @@ func (s *state) flushWaiting(now time.Duration, rpc rpcID) {
 }
 
 // settle takes note of prompt audio that left, or that was taken back.
-func (s *state) settle(now time.Duration, in input) {
+func (s *state) settle(now time.Duration, in *input) {
 	if s.Answers == WAV {
 		s.unread -= in.bytes
 	}

@@ -149,7 +149,7 @@ var loud = func() []byte {
 
 func (l *laws) feed(in input) {
 	was := l.over
-	for _, a := range append([]action(nil), l.s.step(l.now, in)...) {
+	for _, a := range append([]action(nil), l.s.step(l.now, &in)...) {
 		if was && a.kind != complete && a.kind != note {
 			l.t.Errorf("action %d after the end", a.kind)
 		}

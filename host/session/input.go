@@ -7,7 +7,7 @@ import (
 	"github.com/byova-host/byova-host/internal/audio"
 )
 
-func (s *state) opened(now time.Duration, in input) {
+func (s *state) opened(now time.Duration, in *input) {
 	s.rpcs = append(s.rpcs, &rpcState{id: in.rpc, stamp: in.stamp, since: now})
 	s.newest = max(s.newest, in.stamp)
 }

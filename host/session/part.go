@@ -78,14 +78,14 @@ func (p *part) tell(e Event) {
 
 // reopen asks for another process, and tells the session of it. The session waits
 // for the goroutine.
-func (s *Session) reopen(a action) {
-	next, call := s.newPart(a.number, s.state.limits.credit), s.part.call
+func (s *Session) reopen(number int, r Resumption) {
+	next, call := s.newPart(number, s.state.limits.credit), s.part.call
 	s.helpers.Go(func() {
 		var err error
-		if next.call, err = call.Resume(s.ctx, a.resumption, next); err == nil {
+		if next.call, err = call.Resume(s.ctx, r, next); err == nil {
 			next.traits = next.call.Traits()
 		}
-		in := input{kind: reopened, number: a.number, err: err, part: next}
+		in := input{kind: reopened, number: number, err: err, part: next}
 		if !s.mailbox.Put(in) && err == nil {
 			next.call.Close(EndedGone)
 		}
@@ -94,7 +94,7 @@ func (s *Session) reopen(a action) {
 
 // take puts the next process's part in the place of the last one's, unless nobody
 // needs it any more.
-func (s *Session) take(in input) {
+func (s *Session) take(in *input) {
 	if in.err != nil {
 		return
 	}

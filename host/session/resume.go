@@ -121,6 +121,7 @@ func (s *state) unbind(now time.Duration, cause ResumeCause, suspicious bool) {
 	if b.bond == bound {
 		b.since = now
 	}
+	s.prune()
 	b.bond, b.cause, b.stillborn, b.wanted = unbound, cause, nil, nil
 	b.number++
 	b.before = b.prompts
@@ -216,7 +217,7 @@ func (s *state) endPrompts() {
 }
 
 // reopened gives the call to the process at which it goes on.
-func (s *state) reopened(now time.Duration, in input) {
+func (s *state) reopened(now time.Duration, in *input) {
 	b := &s.bind
 	if s.botGone || b.bond != unbound || in.number != b.number {
 		return
@@ -256,6 +257,7 @@ func (s *state) reopened(now time.Duration, in input) {
 // adopt takes over what the bot of the new process wants.
 func (s *state) adopt(traits Traits) {
 	s.traits = traits
+	s.speech.recalls = traits.Audio == Utterances
 	s.speech.setOn(!traits.OwnEndpointing, s.SpeechStart, s.told.EndSilence)
 }
 
@@ -312,6 +314,7 @@ func (b *binding) tidy() {
 
 // flushLog sends the process what it was not sent yet.
 func (s *state) flushLog() {
+	s.prune()
 	b := &s.bind
 	for _, l := range b.log[b.sent:] {
 		e := l.Event

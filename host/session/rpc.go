@@ -27,13 +27,14 @@ type RPC struct {
 	id      rpcID
 	ready   chan struct{}
 
-	mu      sync.Mutex
-	queue   []outgoing // what waits to be sent
-	ended   bool       // nothing will be added
-	left    bool       // nobody sends any more: what is added comes back
-	err     error      // how it ends
-	unheard int        // bytes of requests that wait for the session
-	room    chan struct{}
+	mu        sync.Mutex
+	queue     []outgoing // what waits to be sent
+	ended     bool       // nothing will be added
+	cancelled bool       // what waits is not sent
+	left      bool       // nobody sends any more: what is added comes back
+	err       error      // how it ends
+	unheard   int        // bytes of requests that wait for the session
+	room      chan struct{}
 }
 
 // outgoing is a response that waits to be sent.
@@ -116,14 +117,14 @@ func (r *RPC) Break(err error) {
 func (r *RPC) Responses(ctx context.Context) iter.Seq[Response] {
 	return func(yield func(Response) bool) {
 		defer r.finish()
+		defer context.AfterFunc(ctx, r.cancel)()
 		for {
 			next, state := r.next()
 			switch {
 			case state == finished:
 				return
-			case state == waiting && !r.wait(ctx):
-				return
 			case state == waiting:
+				<-r.ready
 			case !yield(next):
 				if next.Text == nil {
 					next.Audio = next.Audio[:next.size] // without padding
@@ -144,15 +145,6 @@ func (r *RPC) Err() error {
 	return r.err
 }
 
-func (r *RPC) wait(ctx context.Context) bool {
-	select {
-	case <-r.ready:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 type queueState uint8
 
 const (
@@ -166,10 +158,11 @@ const (
 func (r *RPC) next() (Response, queueState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		if r.ended {
-			return Response{}, finished
-		}
+	switch {
+	case r.cancelled, len(r.queue) == 0 && r.ended:
+		return Response{}, finished
+	case len(r.queue) == 0:
+		unsignal(r.ready)
 		return Response{}, waiting
 	}
 	first := &r.queue[0]
@@ -235,6 +228,14 @@ func (r *RPC) seal() {
 	if n := len(r.queue); n > 0 {
 		r.queue[n-1].sealed = true
 	}
+	r.mu.Unlock()
+	signal(r.ready)
+}
+
+// cancel ends the RPC at once: nothing can be sent any more.
+func (r *RPC) cancel() {
+	r.mu.Lock()
+	r.cancelled = true
 	r.mu.Unlock()
 	signal(r.ready)
 }
@@ -320,6 +321,15 @@ func (r *RPC) finish() {
 	if r.session != nil {
 		r.session.open.Add(-1)
 		r.session.mailbox.Put(input{kind: gone, rpc: r.id})
+	}
+}
+
+// unsignal takes back a wake for what has been taken meanwhile. Call it under the lock
+// under which that was added.
+func unsignal(ready chan struct{}) {
+	select {
+	case <-ready:
+	default:
 	}
 }
 

@@ -174,5 +174,5 @@ func (c *call) wantOpen(rpc rpcID, want string) {
 
 // acts takes one step and returns what it does, without the harness doing it.
 func (c *call) acts(in input) []action {
-	return append([]action(nil), c.s.step(c.now, in)...)
+	return append([]action(nil), c.s.step(c.now, &in)...)
 }

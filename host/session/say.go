@@ -109,7 +109,7 @@ func (s *state) passOn(now time.Duration, c Command, p *prompt, text Text) {
 }
 
 // spoken takes a piece of the speech of a text, or its end.
-func (s *state) spoken(now time.Duration, in input) {
+func (s *state) spoken(now time.Duration, in *input) {
 	if s.saying.prompt == 0 || in.number != s.saying.number {
 		return // cut meanwhile
 	}
@@ -160,7 +160,7 @@ func (s *state) catchUp(now time.Duration) {
 			s.lost(now, next.number, next.err)
 			continue
 		}
-		s.command(now, next)
+		s.command(now, &next)
 	}
 	if len(s.saying.backlog) == 0 {
 		s.saying.backlog, s.saying.leave = nil, false
@@ -170,15 +170,16 @@ func (s *state) catchUp(now time.Duration) {
 // await keeps what came behind a text that is being spoken. Audio is bounded by credit,
 // and the rest by what may wait for a session at all. That the bot leaves is certain from
 // then on, whatever becomes of the text and its turn.
-func (s *state) await(now time.Duration, in input) {
+func (s *state) await(now time.Duration, in *input) {
+	kept := *in
 	if _, leaves := in.command.Body.(Leave); leaves {
 		if s.late(in.command) {
 			s.drop(now, in.command)
 			return
 		}
-		s.saying.leave, in.command.Turn = true, 0
+		s.saying.leave, kept.command.Turn = true, 0
 	}
-	if s.saying.backlog = append(s.saying.backlog, in); len(s.saying.backlog) > maxCommands {
+	if s.saying.backlog = append(s.saying.backlog, kept); len(s.saying.backlog) > maxCommands {
 		s.fallBack(now, botFailed, errFlood.Error())
 	}
 }

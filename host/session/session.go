@@ -90,25 +90,30 @@ func (s *Session) run() {
 	s.log.Info("session started", "agent", s.state.agent, "trackingid", s.tracking)
 	s.observer.CallBegan(s.state.agent)
 	var batch []input
+	armed := never // when the timer fires: perhaps too early, never too late
 	for !s.over {
 		batch = s.mailbox.Take(batch[:0])
-		for _, in := range batch {
-			s.feed(in)
+		for i := range batch {
+			s.feed(&batch[i])
 		}
 		if len(batch) > 0 {
 			continue
 		}
-		timer.Reset(s.state.due.next() - s.now())
+		if next := s.state.due.next(); next < armed {
+			timer.Reset(next - s.now())
+			armed = next
+		}
 		select {
 		case <-s.mailbox.Ready():
 		case <-timer.C:
-			s.feed(input{kind: tick})
+			armed = never
+			s.feed(&input{kind: tick})
 		}
 	}
 	s.cancel()
 	s.helpers.Wait()
 	for _, in := range s.mailbox.Take(nil) {
-		s.feed(in) // joined while the session ended: completed, not left alone
+		s.feed(&in) // joined while the session ended: completed, not left alone
 	}
 	s.last = s.describe()
 	s.trace.finish()
@@ -128,7 +133,7 @@ func (s *Session) unheard() int64 {
 func (s *Session) now() time.Duration { return time.Since(s.began) }
 
 // feed runs one step and carries its actions out.
-func (s *Session) feed(in input) {
+func (s *Session) feed(in *input) {
 	switch in.kind {
 	case commanded:
 		in.part.commands.Add(-1)
@@ -156,16 +161,17 @@ func (s *Session) feed(in input) {
 	if s.state.phase == dead {
 		s.mailbox.Close() // before anyone learns of the end: who comes then begins anew
 	}
-	for _, a := range actions {
-		s.perform(a)
+	for i := range actions {
+		s.perform(&actions[i])
 	}
 	if in.kind == gone {
 		delete(s.rpcs, in.rpc)
 	}
 }
 
-// perform carries out one action. None of them blocks.
-func (s *Session) perform(a action) {
+// perform carries out one action. None of them blocks. The action is gone with the next
+// step: what goes on takes what it needs of it.
+func (s *Session) perform(a *action) {
 	switch a.kind {
 	case tell:
 		if _, begins := a.event.Body.(Started); begins {
@@ -177,7 +183,7 @@ func (s *Session) perform(a action) {
 		s.cancel() // no other process is wanted, either
 		s.part.call.Close(a.reason)
 	case reopen:
-		s.reopen(a)
+		s.reopen(a.number, a.resumption)
 	case resumed:
 		s.trace.became(s.now(), tracedResumed, a.cause.String(), a.pause)
 		s.log.Info("the bot has the call again", "cause", a.cause.String(), "pause", a.pause.Round(time.Millisecond))
@@ -210,7 +216,7 @@ func (s *Session) perform(a action) {
 	}
 }
 
-func (s *Session) performOn(rpc *RPC, a action) {
+func (s *Session) performOn(rpc *RPC, a *action) {
 	if rpc == nil {
 		return // its handler has returned
 	}

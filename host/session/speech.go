@@ -32,17 +32,18 @@ type speech struct {
 	pcm        []int16
 	edges      []audio.Edge
 
-	rpc    rpcID         // whose audio came last
-	now    time.Duration // position behind the last audio
-	fed    int64         // samples given to the endpointer
-	origin time.Duration // position of sample originAt
-	anchor int64
-	half   []byte // the first byte of a sample whose second has not come
-	recent []byte // the last audio, up to now
+	rpc     rpcID         // whose audio came last
+	now     time.Duration // position behind the last audio
+	fed     int64         // samples given to the endpointer
+	origin  time.Duration // position of sample originAt
+	anchor  int64
+	half    []byte // the first byte of a sample whose second has not come
+	recalls bool   // utterances are recognised late, and told from where they began
+	recent  []byte // the last audio, up to now; with recalls
 }
 
 func newSpeech(traits Traits, settings Settings) speech {
-	s := speech{on: !traits.OwnEndpointing, format: audio.Telephone}
+	s := speech{on: !traits.OwnEndpointing, format: audio.Telephone, recalls: traits.Audio == Utterances}
 	if s.on {
 		s.endpointer = audio.NewEndpointer(audio.Endpointing{Start: settings.SpeechStart, EndSilence: settings.Input.EndSilence})
 	}
@@ -106,9 +107,8 @@ func (s *speech) whole(data []byte) []byte {
 // listen takes audio and returns the edges of speech in it.
 func (s *speech) listen(data []byte) []audio.Edge {
 	s.now += s.format.Duration(len(data))
-	s.recent = append(s.recent, data...)
-	if most := s.format.Bytes(kept); len(s.recent) > 2*most {
-		s.recent = append(s.recent[:0], s.recent[len(s.recent)-most:]...)
+	if s.recalls {
+		s.remember(data)
 	}
 	if !s.on {
 		return nil
@@ -117,6 +117,13 @@ func (s *speech) listen(data []byte) []audio.Edge {
 	s.fed += int64(len(s.pcm))
 	s.edges = s.endpointer.Feed(s.edges[:0], s.pcm)
 	return s.edges
+}
+
+func (s *speech) remember(data []byte) {
+	s.recent = append(s.recent, data...)
+	if most := s.format.Bytes(kept); len(s.recent) > 2*most {
+		s.recent = append(s.recent[:0], s.recent[len(s.recent)-most:]...)
+	}
 }
 
 // at is the position of a sample given to the endpointer.

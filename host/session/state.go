@@ -245,7 +245,7 @@ func newState(id string, key Key, agent string, traits Traits, limits limits, se
 // step takes what happened at now, counted from the session's start, and returns
 // what is to be done. It does nothing else, so that any order of any inputs can
 // be tried. The result is valid until the next step.
-func (s *state) step(now time.Duration, in input) []action {
+func (s *state) step(now time.Duration, in *input) []action {
 	clear(s.outgoing)
 	s.outgoing = s.outgoing[:0]
 	if s.phase != dead {
@@ -349,7 +349,7 @@ func (s *state) patience() time.Duration {
 
 // afterlife completes whatever still comes: none of it is an error. A bot that
 // goes on after it has ended its part is worth a line; others could not know.
-func (s *state) afterlife(now time.Duration, in input) []action {
+func (s *state) afterlife(now time.Duration, in *input) []action {
 	switch {
 	case in.kind == opened:
 		s.act(action{kind: complete, rpc: in.rpc})
@@ -359,7 +359,18 @@ func (s *state) afterlife(now time.Duration, in input) []action {
 	return s.outgoing
 }
 
-func (s *state) act(a action) { s.outgoing = append(s.outgoing, a) }
+func (s *state) act(a action) { *s.next() = a }
+
+// next is one more thing to be done, empty as yet. Actions are large: those that each
+// frame has are filled in where they stand.
+func (s *state) next() *action {
+	if n := len(s.outgoing); n < cap(s.outgoing) {
+		s.outgoing = s.outgoing[:n+1] // it was cleared
+	} else {
+		s.outgoing = append(s.outgoing, action{})
+	}
+	return &s.outgoing[len(s.outgoing)-1]
+}
 
 func (s *state) respond(rpc rpcID, r Response) {
 	if s.rpc(rpc) == nil {
@@ -368,7 +379,8 @@ func (s *state) respond(rpc rpcID, r Response) {
 	for _, c := range r.Clips {
 		s.unread += c.bytes()
 	}
-	s.act(action{kind: respond, rpc: rpc, response: r})
+	a := s.next()
+	a.kind, a.rpc, a.response = respond, rpc, r
 }
 
 // tell sends the bot an event that happened now.

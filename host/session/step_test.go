@@ -32,7 +32,7 @@ func newCall(t *testing.T, traits Traits) *call {
 }
 
 func (c *call) step(in input) {
-	for _, a := range c.s.step(c.now, in) {
+	for _, a := range c.s.step(c.now, &in) {
 		switch a.kind {
 		case respond:
 			if _, done := c.completed[a.rpc]; done {

@@ -411,7 +411,7 @@ func TestTracePlace(t *testing.T) {
 	s.state = newState("s", s.key, "bot", Traits{}, Config{}.limits(), DefaultSettings())
 	s.part = s.newPart(0, 0)
 	s.part.call = placedAt{}
-	s.perform(action{kind: tell, event: Event{Body: Started{Agent: "bot", Resumed: &Resumed{Cause: ByTakeover}}}})
+	s.perform(&action{kind: tell, event: Event{Body: Started{Agent: "bot", Resumed: &Resumed{Cause: ByTakeover}}}})
 	f := s.trace.follow(s.describe(), TraceOptions{})
 	if got := written(readAll(t, f)); got != "host session_start 0/0 agent bot, plugin p/3, resumed: moved\n" || f.Call.Plugin != "p" || f.Call.Generation != 3 {
 		t.Errorf("%s%+v", got, f.Call)

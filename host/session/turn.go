@@ -22,6 +22,7 @@ func (s *state) openTurn(now time.Duration, rpc rpcID, cause TurnCause) *turn {
 		s.act(action{kind: settled})
 	}
 	s.bind.sudden = 0 // what the process dies of now is the turn
+	s.prune()
 	s.turns++
 	s.turn = &turn{id: s.turns, cause: cause, rpc: rpc, inputOpen: true, attempt: 1, wished: s.wished, waited: -1}
 	s.keying = false

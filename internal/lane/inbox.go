@@ -45,6 +45,9 @@ func (b *Inbox[T]) SetPolicy(policy Policy[T]) {
 func (b *Inbox[T]) Take(dst []T) []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.closed {
+		unwake(b.ready)
+	}
 	dst, _ = b.queue.take(dst, 0)
 	return dst
 }

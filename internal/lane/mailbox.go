@@ -43,6 +43,9 @@ func (m *Mailbox[T]) Take(dst []T) []T {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.closed {
+		unwake(m.ready)
+	}
 	if len(dst) == 0 {
 		dst, m.items = m.items, dst
 		return dst
@@ -63,6 +66,16 @@ func (m *Mailbox[T]) Close() {
 	m.closed = true
 	m.mu.Unlock()
 	wake(m.ready)
+}
+
+// unwake takes back a wake that stands for nothing any more: whoever was woken for it
+// would find nothing and have to wait again. Call it under the lock that those hold who
+// add items before they wake.
+func unwake(ready chan struct{}) {
+	select {
+	case <-ready:
+	default:
+	}
 }
 
 func wake(ready chan struct{}) {

@@ -103,6 +103,7 @@ func (s *Sender[T]) next() *Lane[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.head == len(s.ring) {
+		unwake(s.ready) // was for lanes that have been visited
 		return nil
 	}
 	l := s.ring[s.head]
