@@ -19,6 +19,16 @@ const keys = "?1234567890ABCD*#"
 // plugin in one message.
 const maxBeside = 256 << 10
 
+// toSession takes a request off the wire.
+func (m *message) toSession() (*session.Request, error) {
+	if m.request != nil {
+		return fromRequest(m.request)
+	}
+	f := &m.frame
+	q := &session.Request{Key: session.Key{Org: f.org, Conversation: f.conversation}, Agent: f.agent, Partial: f.partial}
+	return q, fromAudio(q, f)
+}
+
 func fromRequest(m *mediav1.VoiceVARequest) (*session.Request, error) {
 	q := &session.Request{
 		Key:          session.Key{Org: m.GetCustomerOrgId(), Conversation: m.GetConversationId()},
@@ -32,7 +42,8 @@ func fromRequest(m *mediav1.VoiceVARequest) (*session.Request, error) {
 	}
 	switch in := m.GetVoiceVaInputType().(type) {
 	case *mediav1.VoiceVARequest_AudioInput:
-		return q, fromAudio(q, in.AudioInput)
+		a := in.AudioInput
+		return q, fromAudio(q, &frame{encoding: a.GetEncoding(), rate: a.GetSampleRateHertz(), audio: a.GetCallerAudio(), language: a.GetLanguageCode()})
 	case *mediav1.VoiceVARequest_DtmfInput:
 		return q, fromKeys(q, in.DtmfInput)
 	case *mediav1.VoiceVARequest_EventInput:
@@ -51,16 +62,16 @@ func beside(m *mediav1.VoiceVARequest) int {
 	return proto.Size(m) - audio
 }
 
-func fromAudio(q *session.Request, in *mediav1.VoiceInput) error {
-	encoding, err := fromEncoding(in.GetEncoding())
+func fromAudio(q *session.Request, f *frame) error {
+	encoding, err := fromEncoding(f.encoding)
 	if err != nil {
 		return err
 	}
-	q.Format = audio.Format{Encoding: encoding, Rate: int(in.GetSampleRateHertz())}
+	q.Format = audio.Format{Encoding: encoding, Rate: int(f.rate)}
 	if err := q.Format.Validate(); err != nil {
 		return fmt.Errorf("%w: audio_input: %w", session.ErrBadRequest, err)
 	}
-	q.Kind, q.Audio, q.Language = session.Audio, in.GetCallerAudio(), in.GetLanguageCode()
+	q.Kind, q.Audio, q.Language = session.Audio, f.audio, f.language
 	return nil
 }
 
@@ -104,6 +115,14 @@ func fromEvent(q *session.Request, in *mediav1.EventInput) error {
 	}
 	q.Kind, q.Name, q.Parameters = kind, in.GetName(), in.GetParameters().AsMap()
 	return nil
+}
+
+// toMessage puts a response on the wire.
+func toMessage(r session.Response) any {
+	if r.Type == session.Chunk && r.Text == nil && r.Event == session.NoEvent && r.Input == nil {
+		return &chunk{r.Audio, r.BargeIn}
+	}
+	return toResponse(r)
 }
 
 func toResponse(r session.Response) *mediav1.VoiceVAResponse {

@@ -63,6 +63,7 @@ func (o Options) NewServer(sessions *session.Sessions, log hclog.Logger) *Server
 		grpc.StreamInterceptor(agent.verifyStream),
 		grpc.UnaryInterceptor(agent.verifyUnary),
 		grpc.InTapHandle(takeTicket(sessions)),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.InitialConnWindowSize(window),
 		grpc.InitialWindowSize(window),
@@ -158,7 +159,7 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 	}
 	go receive(st, rpc) // ends when this handler has returned: gRPC then fails Recv
 	for r := range rpc.Responses(ctx) {
-		if err := st.Send(toResponse(r)); err != nil {
+		if err := st.SendMsg(toMessage(r)); err != nil {
 			return toStatus(fmt.Errorf("send response: %w", err))
 		}
 	}
@@ -193,8 +194,9 @@ func (v *virtualAgent) refuse(ctx context.Context, first *mediav1.VoiceVARequest
 
 // receive feeds the session until no more requests come.
 func receive(st stream, rpc *session.RPC) {
+	var m message
 	for {
-		message, err := st.Recv()
+		err := st.RecvMsg(&m)
 		if errors.Is(err, io.EOF) {
 			rpc.HalfClose()
 			return
@@ -203,7 +205,7 @@ func receive(st stream, rpc *session.RPC) {
 			rpc.Break(err)
 			return
 		}
-		request, err := fromRequest(message)
+		request, err := m.toSession()
 		if err != nil {
 			rpc.Break(err)
 			return
