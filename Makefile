@@ -5,7 +5,7 @@ GO      ?= go
 PLUGINS := $(notdir $(wildcard plugins/*))
 HELLO   := --audio examples/speech/hello.wav --limit 45s
 
-.PHONY: build examples example demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test docs-test test-python bench fuzz proto lint fmt cross clean
+.PHONY: build examples example demo swap-demo proxy-demo greeter-demo clips test-adapters test-pipecat bridged demo-byods conformance stress outlive test docs-test test-python bench performance soak fuzz proto lint fmt cross clean
 
 ## build: the host and the bundled plugins, in bin/
 build: export CGO_ENABLED = 0
@@ -87,9 +87,18 @@ test-python:
 breakrules:
 	$(GO) run ./internal/breakrules
 
-## bench: audio through host and plugin, against the same in the host
+## bench: what the plugin hop costs, in less than five minutes; fails if a ratio is
+## worse than docs/performance/baseline.json allows
 bench:
-	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench -baseline docs/performance/baseline.json $(BENCH)
+
+## performance: the figures in docs/performance anew; twenty minutes, with nothing else running
+performance:
+	$(GO) run ./internal/bench -full -write docs/performance -record docs/performance/baseline.json
+
+## soak: calls for half an hour; fails if the memory that they leave behind grows
+soak:
+	$(GO) run ./internal/bench -soak $(or $(SOAK),30m)
 
 ## fuzz: each fuzz target for FUZZTIME
 fuzz:

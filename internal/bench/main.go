@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -5,16 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/byova-host/byova-host/internal/pluginwire/wire"
-)
-
-const (
-	frameBytes = 160 // 20 ms
-	calls      = 64
-	window     = 8 // frames under way in each call
 )
 
 func main() {
@@ -22,70 +19,53 @@ func main() {
 		servePlugin()
 		return
 	}
-	rounds := flag.Int("rounds", 4, "how often the three are measured in turn")
-	each := flag.Duration("each", 2*time.Second, "how long each measurement takes")
-	flag.Parse()
-	if err := run(context.Background(), *rounds, *each); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := measureAll
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		run = serve
+		os.Args = append(os.Args[:1], os.Args[2:]...)
+	}
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// variant is one of the servers that are compared.
-type variant struct {
-	name   string
-	addr   string
-	stop   func()
-	frames []float64 // a second, one figure for each round
-}
-
-func run(ctx context.Context, rounds int, each time.Duration) (err error) {
-	var variants []*variant
-	defer func() {
-		for _, v := range slices.Backward(variants) {
-			v.stop()
-		}
-	}()
-	for _, start := range []func(context.Context) (*variant, error){startBare, startInHost, startPlugin} {
-		v, err := start(ctx)
-		if err != nil {
+// measureAll is the program as a person starts it.
+func measureAll(ctx context.Context) error {
+	only := flag.String("only", "", "measure only this: "+scenarioNames())
+	full := flag.Bool("full", false, "take all the time that the figures in docs/performance need: a quarter of an hour, with nothing else on the machine")
+	soak := flag.Duration("soak", 0, "watch the memory of calls for so long")
+	write := flag.String("write", "", "with -full: write table and plot into this directory")
+	baseline := flag.String("baseline", "", "compare with the ratios in this file")
+	record := flag.String("record", "", "write the ratios into this file, to be compared with")
+	profile := flag.String("profile", "", "with -only relay: write CPU profiles into this directory")
+	flag.Parse()
+	b := &bench{ctx: ctx, results: &results{out: os.Stdout}, effort: short, profiles: *profile}
+	if *full {
+		b.effort = long
+	}
+	if *soak > 0 {
+		return b.soak(*soak)
+	}
+	began := time.Now()
+	if err := b.run(*only); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "bench: %v\n", time.Since(began).Round(time.Second))
+	if *write != "" {
+		if err := b.write(*write); err != nil {
 			return err
 		}
-		variants = append(variants, v)
 	}
-	for range rounds {
-		for _, v := range variants {
-			rate, err := measure(ctx, v.addr, each)
-			if err != nil {
-				return fmt.Errorf("%s: %w", v.name, err)
-			}
-			v.frames = append(v.frames, rate)
+	if *record != "" {
+		if err := b.results.record(*record); err != nil {
+			return err
 		}
 	}
-	report(variants)
-	return nil
-}
-
-// report prints the median of each variant and the median of the ratios of
-// measurements that were neighbours in time.
-func report(variants []*variant) {
-	for _, v := range variants {
-		fmt.Printf("RESULT %s_frames %.0f frames/s\n", v.name, median(v.frames))
+	if *baseline == "" {
+		return nil
 	}
-	ratio := func(name string, a, b *variant) {
-		ratios := make([]float64, len(a.frames))
-		for i := range ratios {
-			ratios[i] = a.frames[i] / b.frames[i]
-		}
-		fmt.Printf("RESULT %s %.2f x\n", name, median(ratios))
-	}
-	bare, inHost, relay := variants[0], variants[1], variants[2]
-	ratio("relay_ratio", relay, inHost)
-	ratio("engine_ratio", inHost, bare)
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return b.results.compare(*baseline, *only != "")
 }
