@@ -126,9 +126,9 @@ func (f *frame) readInput(b []byte) bool {
 		case audioTag:
 			audio = b
 		case encodingTag:
-			f.encoding = mediav1.VoiceInput_VoiceEncoding(n) //nolint:gosec // as the generated code does
+			f.encoding = mediav1.VoiceInput_VoiceEncoding(n)
 		case rateTag:
-			f.rate = int32(n) //nolint:gosec // likewise
+			f.rate = int32(n)
 		case timestampTag:
 			return fields(b, func(tag byte, _ uint64, _ []byte) bool { return tag == 1<<3|number || tag == 2<<3|number })
 		case languageTag:

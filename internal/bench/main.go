@@ -19,14 +19,15 @@ func main() {
 		servePlugin()
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	run := measureAll
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		run = serve
 		os.Args = append(os.Args[:1], os.Args[2:]...)
 	}
-	if err := run(ctx); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -82,7 +82,7 @@ func (r *results) record(path string) error {
 // compare says which ratios are worse than a file allows. Some says that not all were
 // measured.
 func (r *results) compare(path string, some bool) error {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // who runs the program names it
 	if err != nil {
 		return fmt.Errorf("baseline: %w", err)
 	}

@@ -48,7 +48,7 @@ func (b *bench) soak(d time.Duration) error {
 // grown says if a process has kept more than a tenth, and more than a megabyte, beyond
 // what it had.
 func grown(who string, before, after usage) error {
-	if more := int64(after.kept()) - int64(before.kept()); more > int64(before.kept()/10) && more > 1<<20 { //nolint:gosec // memory
+	if more := int64(after.kept()) - int64(before.kept()); more > int64(before.kept()/10) && more > 1<<20 {
 		return fmt.Errorf("the %s kept %d KiB, and %d KiB at the end", who, before.kept()>>10, after.kept()>>10)
 	}
 	if after.Goroutines > before.Goroutines+5 {

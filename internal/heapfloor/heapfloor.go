@@ -23,15 +23,17 @@ var once sync.Once
 
 // Set lets the heap grow to that many bytes before it is collected. A heap that
 // reaches it otherwise is collected as ever. Only the first call in a process counts,
-// and none where GOGC is set: somebody has decided then.
+// and none where GOGC is set: somebody has decided then. So has a program that calls
+// debug.SetGCPercent itself.
 func Set(bytes uint64) {
 	once.Do(func() {
 		if os.Getenv("GOGC") != "" {
 			return
 		}
 		f := &floor{bytes: bytes, percent: usual}
-		f.adjust()
-		f.arm()
+		if f.adjust() {
+			f.arm()
+		}
 	})
 }
 
@@ -42,25 +44,32 @@ type floor struct {
 
 // arm has adjust called after the next collection, and after each that follows.
 func (f *floor) arm() {
-	// Its cleanup is called when a collection has found it to be garbage. It holds a
-	// pointer because very small objects without one are not collected alone.
-	type sentinel struct{ self *sentinel }
+	// Its cleanup is called when a collection has found it to be garbage. It is large
+	// enough to be collected alone: very small objects share their memory.
+	type sentinel [64]byte
 	runtime.AddCleanup(&sentinel{}, func(f *floor) {
-		f.adjust()
-		f.arm()
+		if f.adjust() {
+			f.arm()
+		}
 	}, f)
 }
 
 // adjust sets how far the heap may grow. To set it stops the world for a moment, so
-// small changes are left alone.
-func (f *floor) adjust() {
+// small changes are left alone. It returns false when the program has set it meanwhile:
+// then that counts.
+func (f *floor) adjust() bool {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	percent := growth(live[0].Value.Uint64(), f.bytes)
-	if diff := percent - f.percent; diff > f.percent/4 || diff < -f.percent/4 {
-		debug.SetGCPercent(percent)
-		f.percent = percent
+	if diff := percent - f.percent; diff <= f.percent/4 && diff >= -f.percent/4 {
+		return true
 	}
+	if set := debug.SetGCPercent(percent); set != f.percent {
+		debug.SetGCPercent(set)
+		return false
+	}
+	f.percent = percent
+	return true
 }
 
 // growth is by how many percent a live heap may grow, to reach the floor.
@@ -69,5 +78,5 @@ func growth(live, floor uint64) int {
 	if floor <= live {
 		return usual
 	}
-	return int(min(max(usual, (floor-live)*100/live), math.MaxInt32)) //nolint:gosec // bounded
+	return int(min(max(usual, (floor-live)*100/live), math.MaxInt32))
 }

@@ -50,7 +50,7 @@ func TestSet(t *testing.T) {
 		return
 	}
 	count := func(env ...string) int {
-		c := exec.Command(os.Args[0], "-test.run=^TestSet$") //nolint:gosec // ourselves
+		c := exec.Command(os.Args[0], "-test.run=^TestSet$")
 		c.Env = append(os.Environ(), env...)
 		out, err := c.Output()
 		if err != nil {
@@ -70,9 +70,21 @@ func TestSet(t *testing.T) {
 // TestAdjust: a heap that is larger than the floor is collected as ever.
 func TestAdjust(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(usual))
+	debug.SetGCPercent(500)
 	f := &floor{bytes: 1 << 10, percent: 500}
-	f.adjust()
-	if f.percent != usual {
+	if !f.adjust() || f.percent != usual {
 		t.Errorf("may grow by %d %%, want %d", f.percent, usual)
+	}
+}
+
+// TestProgramDecides: a floor gives way to a program that sets the growth itself.
+func TestProgramDecides(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	f := &floor{bytes: 1 << 40, percent: usual}
+	if f.adjust() {
+		t.Error("goes on")
+	}
+	if got := debug.SetGCPercent(usual); got != 50 {
+		t.Errorf("the program's 50 %% became %d", got)
 	}
 }

@@ -77,9 +77,10 @@ func marshal[T any](records []T, size func(T) int, add func([]byte, T) ([]byte, 
 		total += protowire.SizeTag(batchField) + protowire.SizeBytes(size(r))
 	}
 	buffer := buffers.Get(total)
-	b, err := (*buffer)[:0], error(nil)
+	b := (*buffer)[:0]
 	for _, r := range records {
-		b = protowire.AppendVarint(append(b, batchTag), uint64(size(r))) //nolint:gosec // a length
+		b = protowire.AppendVarint(append(b, batchTag), uint64(size(r)))
+		var err error
 		if b, err = add(b, r); err != nil {
 			buffers.Put(buffer)
 			return nil, err
@@ -155,7 +156,7 @@ func (r *record) ofEvent(e *pluginv1.Event) bool {
 		return false
 	}
 	r.audio = e.Audio
-	r.numbers = [...]uint64{1: e.Call, 2: e.Seq, 3: uint64(e.AtMs), 4: protowire.EncodeBool(e.Replayed), 5: uint64(e.Track), 9: 0} //nolint:gosec // two's complement, as the wire has it
+	r.numbers = [...]uint64{1: e.Call, 2: e.Seq, 3: uint64(e.AtMs), 4: protowire.EncodeBool(e.Replayed), 5: uint64(e.Track), 9: 0}
 	return true
 }
 
@@ -197,7 +198,7 @@ func (r *record) appendTo(b []byte) []byte {
 func (r *record) parse(b []byte, known uint16) bool {
 	for len(b) > 0 {
 		number, kind := b[0]>>3, protowire.Type(b[0]&7)
-		n := 0
+		var n int
 		switch {
 		case number == audioField && kind == protowire.BytesType:
 			r.audio, n = protowire.ConsumeBytes(b[1:])
@@ -252,9 +253,9 @@ func parseEvent(b []byte, e *pluginv1.Event) bool {
 	if !r.parse(b, 1<<1|1<<2|1<<3|1<<4|1<<5) {
 		return false
 	}
-	e.Call, e.Seq, e.AtMs = r.numbers[1], r.numbers[2], int64(r.numbers[3])                      //nolint:gosec // two's complement
-	e.Replayed, e.Track = protowire.DecodeBool(r.numbers[4]), pluginv1.Event_Track(r.numbers[5]) //nolint:gosec // as the generated code does
-	e.Audio = append([]byte(nil), r.audio...)                                                    // who keeps it must not keep the whole batch
+	e.Call, e.Seq, e.AtMs = r.numbers[1], r.numbers[2], int64(r.numbers[3])
+	e.Replayed, e.Track = protowire.DecodeBool(r.numbers[4]), pluginv1.Event_Track(r.numbers[5])
+	e.Audio = append([]byte(nil), r.audio...) // who keeps it must not keep the whole batch
 	return true
 }
 
