@@ -24,17 +24,17 @@ func (b *bench) relay() error {
 			b.results.add(name+"_cpu", median(all[i], cpu), "us/frame")
 		}
 		b.results.add("generator_cpu", median(all[2], func(t throughput) float64 { return micros(t.generator) }), "us/frame")
-		b.results.ratio("relay_ratio", ratio(all[2], all[1], rate), moreIsBetter, 0.15)
-		b.results.ratio("relay_detection_ratio", ratio(all[4], all[3], rate), moreIsBetter, 0.15)
-		b.results.ratio("bare_ratio", ratio(all[2], all[0], rate), moreIsBetter, 0.15)
-		b.results.ratio("engine_ratio", ratio(all[1], all[0], rate), moreIsBetter, 0.15)
+		b.results.ratio("relay_ratio", ratio(all[2], all[1], rate), moreIsBetter, 0.2)
+		b.results.ratio("relay_detection_ratio", ratio(all[4], all[3], rate), moreIsBetter, 0.2)
+		b.results.ratio("bare_ratio", ratio(all[2], all[0], rate), moreIsBetter, 0.25)
+		b.results.ratio("engine_ratio", ratio(all[1], all[0], rate), moreIsBetter, 0.25)
 		b.results.add("hop_cpu", median(all[2], cpu)-median(all[1], cpu), "us/frame")
 		b.results.ratio("hop_cpu_ratio", (median(all[2], cpu)-median(all[1], cpu))/median(all[0], cpu), lessIsBetter, 0.6)
 		b.results.add("detection_cpu", median(all[3], cpu)-median(all[1], cpu), "us/frame")
 		for name, t := range map[string][]throughput{"in_host": all[1], "plugin": all[2]} {
 			for i, where := range []string{"host", "plugin"} {
 				if by := median(t, func(t throughput) float64 { return t.mallocs[i] }); by > 0 {
-					b.results.ratio(name+"_allocs_"+where, by, lessIsBetter, 0.1)
+					b.results.ratio(name+"_allocs_"+where, by, lessIsBetter, 0.2)
 					b.results.add(name+"_bytes_"+where, median(t, func(t throughput) float64 { return t.bytes[i] }), "B/frame")
 				}
 			}
