@@ -106,9 +106,6 @@ func (f *frame) read(b []byte) bool {
 		case partialTag:
 			f.partial = protowire.DecodeBool(n)
 		case inputTag:
-			if input != nil {
-				return false
-			}
 			input = b
 		default:
 			return false
@@ -147,10 +144,17 @@ func (f *frame) readInput(b []byte) bool {
 }
 
 // fields hands over each field of a message: its tag, and its number or its bytes. It
-// returns false when the message is broken, has fields of other kinds, or take does.
+// returns false when the message is broken, has fields of other kinds or one of them
+// twice, or take does.
 func fields(b []byte, take func(tag byte, n uint64, b []byte) bool) bool {
+	var seen uint32
 	for len(b) > 0 {
 		tag := b[0]
+		field := uint32(1) << (tag >> 3)
+		if seen&field != 0 {
+			return false
+		}
+		seen |= field
 		var value uint64
 		var content []byte
 		n := -1
