@@ -64,7 +64,7 @@ var answerRows = []row{
 	},
 	{
 		rule: "R22", pkg: wire, test: "TestR22_ChunksOnTheWire", what: "chunks are sent as FINAL",
-		file: "host/rpc/convert.go",
+		file: "host/rpc/codec.go",
 		old:  "mediav1.VoiceVAResponse_CHUNK",
 		new:  "mediav1.VoiceVAResponse_FINAL",
 	},
@@ -107,8 +107,8 @@ var answerRows = []row{
 	{
 		rule: "R25", pkg: wire, test: "TestR25_NoTextOnTheWire", what: "text is sent beside audio",
 		file: "host/rpc/convert.go",
-		old:  "AudioContent: r.Audio, Text: textOf(r.Text),",
-		new:  "AudioContent: r.Audio, Text: \"...\",",
+		old:  "return &chunk{r.Audio, r.BargeIn}",
+		new:  "r.Text = &session.Text{Text: \"...\"}",
 	},
 	{
 		rule: "R26", pkg: engine, test: "TestR26_InputMode", what: "the bot's wish for a mode does nothing",
