@@ -92,7 +92,7 @@ func TestChunkBytes(t *testing.T) {
 	for _, n := range []int{0, 1, 100, 127, 128, 160, 1000, 16 << 10, 64 << 10} {
 		for _, bargeIn := range []bool{false, true} {
 			r := session.Response{Type: session.Chunk, Audio: bytes.Repeat([]byte{0x7f}, n), BargeIn: bargeIn}
-			data, err := newCodec().Marshal(toMessage(r))
+			data, err := newCodec().Marshal(new(chunk).toMessage(r))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestChunkBytes(t *testing.T) {
 		"final": {Type: session.Final, Input: &session.InputConfig{}},
 		"event": {Type: session.EventOnly, Event: session.StartOfInput},
 	} {
-		if _, ok := toMessage(r).(*chunk); ok {
+		if _, ok := new(chunk).toMessage(r).(*chunk); ok {
 			t.Errorf("%s was taken for a piece of audio", name)
 		}
 	}
@@ -153,7 +153,7 @@ func BenchmarkFrame(b *testing.B) {
 			if err := c.Unmarshal(in, &m); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := c.Marshal(toMessage(r)); err != nil {
+			if _, err := c.Marshal(new(chunk).toMessage(r)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -117,10 +117,11 @@ func fromEvent(q *session.Request, in *mediav1.EventInput) error {
 	return nil
 }
 
-// toMessage puts a response on the wire.
-func toMessage(r session.Response) any {
+// toMessage puts a response on the wire, in c if that can carry it.
+func (c *chunk) toMessage(r session.Response) any {
 	if r.Type == session.Chunk && r.Text == nil && r.Event == session.NoEvent && r.Input == nil {
-		return &chunk{r.Audio, r.BargeIn}
+		*c = chunk{r.Audio, r.BargeIn}
+		return c
 	}
 	return toResponse(r)
 }

@@ -26,7 +26,9 @@ type AgentInfo struct {
 	Default    bool // takes the calls that name none
 }
 
-// Sink takes what an agent wants done in a call. No method blocks.
+// Sink takes what an agent wants done in a call. No method blocks. The session may act
+// at once, in the goroutine that calls: call none with a lock that a method of AgentCall
+// takes.
 type Sink interface {
 	Command(Command)
 	// Lost says that the agent's process is gone; no command follows. An error

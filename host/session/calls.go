@@ -52,7 +52,7 @@ type Placed interface {
 // ErrNoCall says that no call is meant, or that it is not known which.
 var ErrNoCall = errors.New("no such call")
 
-// describe is for the session's goroutine.
+// describe is for feed, and for who sees the session to its end.
 func (s *Session) describe() Call {
 	c := Call{Key: s.key, SessionID: s.state.id, Agent: s.state.agent, Began: s.began, State: s.state.stands(), Turn: s.state.turns}
 	if p, ok := s.part.call.(Placed); ok {
@@ -64,7 +64,7 @@ func (s *Session) describe() Call {
 // ask has the session say how it stands. It does not wait for anything else.
 func (s *Session) ask() Call {
 	answer := make(chan Call, 1)
-	if s.mailbox.Put(input{kind: queried, ask: answer}) {
+	if s.inputs.Put(input{kind: queried, ask: answer}) {
 		select {
 		case c := <-answer:
 			return c

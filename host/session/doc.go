@@ -11,10 +11,10 @@
 // is keyed by organisation and conversation; two RPCs of one call may overlap.
 //
 // All state of a session is a [state], changed only by its pure method step:
-// what happened goes in, what is to be done comes out. One goroutine runs step
-// over one mailbox and one timer, and carries the actions out; none of them
-// blocks. Each RPC's responses wait in its outbox until the adapter's handler,
-// the only writer, takes them.
+// what happened goes in, what is to be done comes out. Whoever brings something runs
+// step, one at a time and in order, and carries the actions out; none of them
+// blocks. Each RPC's responses wait in its outbox until the adapter's handler, the
+// only writer, takes them.
 //
 // What a bot is told and what it asks for goes through the session's [tracer], which
 // keeps it without content and hands content to those who ask for it ([Sessions.Trace]).

@@ -125,7 +125,6 @@ func (s *state) end(now time.Duration, reason EndReason, detail string) {
 	s.completeAll(nil)
 	s.phase = dead
 	s.due = noDeadlines
-	s.act(action{kind: over})
 }
 
 // mayReturn says that more may come of a call that is over: it was only given up,

@@ -38,7 +38,6 @@ type laws struct {
 	final    map[rpcID]bool
 	complete map[rpcID]bool
 	turns    map[uint64]bool // open?
-	over     bool
 	prompts  uint64
 
 	reopening bool // another process was asked for
@@ -148,7 +147,7 @@ var loud = func() []byte {
 }()
 
 func (l *laws) feed(in input) {
-	was := l.over
+	was := l.s.phase == dead
 	for _, a := range append([]action(nil), l.s.step(l.now, &in)...) {
 		if was && a.kind != complete && a.kind != note {
 			l.t.Errorf("action %d after the end", a.kind)
@@ -193,8 +192,6 @@ func (l *laws) check(a action) {
 			l.t.Error("asked for another process twice")
 		}
 		l.reopening = true
-	case over:
-		l.over = true
 	}
 }
 

@@ -16,7 +16,7 @@ type part struct {
 	call    AgentCall
 	traits  Traits
 
-	commands atomic.Int64 // how many wait in the mailbox
+	commands atomic.Int64 // how many wait for the session
 	credit   atomic.Int64 // bytes of audio that the agent may still send
 }
 
@@ -49,7 +49,7 @@ func (p *part) Command(c Command) {
 	}
 	switch waiting := p.commands.Add(1); {
 	case waiting < maxCommands:
-		p.session.mailbox.Put(input{kind: commanded, number: p.number, command: c, part: p})
+		p.session.inputs.Put(input{kind: commanded, number: p.number, command: c, part: p})
 	case waiting == maxCommands:
 		p.Lost(errFlood) // what follows is dropped
 	}
@@ -57,12 +57,12 @@ func (p *part) Command(c Command) {
 
 // Lost implements Sink.
 func (p *part) Lost(err error) {
-	p.session.mailbox.Put(input{kind: lost, number: p.number, err: err})
+	p.session.inputs.Put(input{kind: lost, number: p.number, err: err})
 }
 
 // Move implements Sink.
 func (p *part) Move(reads func(version uint32) bool) {
-	p.session.mailbox.Put(input{kind: moveWanted, number: p.number, reads: reads})
+	p.session.inputs.Put(input{kind: moveWanted, number: p.number, reads: reads})
 }
 
 // tell sends an event. A call that cannot take it goes to the fallback; that its
@@ -86,7 +86,7 @@ func (s *Session) reopen(number int, r Resumption) {
 			next.traits = next.call.Traits()
 		}
 		in := input{kind: reopened, number: number, err: err, part: next}
-		if !s.mailbox.Put(in) && err == nil {
+		if !s.inputs.Put(in) && err == nil {
 			next.call.Close(EndedGone)
 		}
 	})

@@ -65,7 +65,7 @@ func (r *RPC) Receive(ctx context.Context, q *Request) error {
 		return err
 	}
 	if r.admit(ctx, q.cost()) {
-		r.session.mailbox.Put(input{kind: requested, rpc: r.id, request: q})
+		r.session.inputs.Put(input{kind: requested, rpc: r.id, request: q})
 	}
 	return nil
 }
@@ -100,14 +100,14 @@ func (r *RPC) heard(bytes int) {
 // HalfClose says that no more requests come. The answer may still follow.
 func (r *RPC) HalfClose() {
 	if r.session != nil {
-		r.session.mailbox.Put(input{kind: halfClosed, rpc: r.id})
+		r.session.inputs.Put(input{kind: halfClosed, rpc: r.id})
 	}
 }
 
 // Break ends the RPC with an error: a request could not be read. The call goes on.
 func (r *RPC) Break(err error) {
 	if r.session != nil {
-		r.session.mailbox.Put(input{kind: gone, rpc: r.id, err: err})
+		r.session.inputs.Put(input{kind: gone, rpc: r.id, err: err})
 	}
 }
 
@@ -174,8 +174,7 @@ func (r *RPC) next() (Response, queueState) {
 		return first.cut(), available
 	}
 	next := first.Response
-	r.queue[0] = outgoing{}
-	r.queue = r.queue[1:]
+	r.queue = slices.Delete(r.queue, 0, 1) // few wait: the next one needs no new memory
 	next.pad()
 	return next, available
 }
@@ -300,10 +299,10 @@ func (r *RPC) tell(what inputKind, s Response, chunk int) {
 		return
 	}
 	if s.Type == Chunk {
-		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: s.prompt, bytes: chunk, cost: s.cost})
+		r.session.inputs.Put(input{kind: what, rpc: r.id, prompt: s.prompt, bytes: chunk, cost: s.cost})
 	}
 	for _, c := range s.Clips {
-		r.session.mailbox.Put(input{kind: what, rpc: r.id, prompt: c.prompt, bytes: c.bytes()})
+		r.session.inputs.Put(input{kind: what, rpc: r.id, prompt: c.prompt, bytes: c.bytes()})
 	}
 }
 
@@ -320,7 +319,7 @@ func (r *RPC) finish() {
 	}
 	if r.session != nil {
 		r.session.open.Add(-1)
-		r.session.mailbox.Put(input{kind: gone, rpc: r.id})
+		r.session.inputs.Put(input{kind: gone, rpc: r.id})
 	}
 }
 

@@ -7,12 +7,24 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/byova-host/byova-host/internal/lane"
 )
 
-// outbox is an RPC whose session only collects what it is told.
-func outbox() *RPC {
-	return newRPC(&Session{mailbox: lane.NewMailbox[input](), done: make(chan struct{})}, 1)
+// collector is a session that only collects what happens to it.
+func collector() (s *Session, happened *[]input) {
+	happened = &[]input{}
+	s = newSession(Key{"o", "c"}, hclog.NewNullLogger(), nil)
+	s.inputs = lane.NewActor(func(in *input) { *happened = append(*happened, *in) }, nil)
+	return s, happened
+}
+
+// outbox is an RPC of a collector.
+func outbox() (r *RPC, happened *[]input) {
+	s, happened := collector()
+	s.inputs.Start()
+	return newRPC(s, 1), happened
 }
 
 // clips is a response with prompts of 100 bytes each.
@@ -51,7 +63,7 @@ func TestChunks(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := outbox()
+				r, _ := outbox()
 				test.fill(r)
 				ctx, cancel := context.WithCancel(t.Context())
 				var got []int
@@ -79,7 +91,7 @@ func TestChunks(t *testing.T) {
 // whether it left, was cut into chunks, dropped or left over at the end.
 func TestCostReturnsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := outbox()
+		r, happened := outbox()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			for range r.Responses(ctx) {
@@ -97,7 +109,7 @@ func TestCostReturnsWhole(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		cost, size := 0, 0
-		for _, in := range r.session.mailbox.Take(nil) {
+		for _, in := range *happened {
 			cost, size = cost+in.cost, size+in.bytes
 		}
 		if cost != 2*total || size != total {
@@ -108,21 +120,21 @@ func TestCostReturnsWhole(t *testing.T) {
 
 // TestAudioAfterTheHandler: what is queued when nobody sends any more comes back.
 func TestAudioAfterTheHandler(t *testing.T) {
-	r := outbox()
+	r, happened := outbox()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range r.Responses(ctx) {
 		t.Error("a response was sent")
 	}
 	r.push(chunk(1, 160))
-	back := r.session.mailbox.Take(nil)
+	back := *happened
 	if n := len(back); n != 2 || back[1].kind != dropped || back[1].bytes != 160 {
 		t.Errorf("came back: %+v", back)
 	}
 }
 
 func TestPaddingIsSilence(t *testing.T) {
-	r := outbox()
+	r, _ := outbox()
 	r.push(Response{Type: Chunk, Audio: []byte{1, 2, 3}})
 	r.end(nil)
 	for response := range r.Responses(t.Context()) {
@@ -136,8 +148,8 @@ func TestPaddingIsSilence(t *testing.T) {
 // TestReceiveWaits holds the bound on caller audio that nobody has heard yet.
 func TestReceiveWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := outbox()
-		q := &Request{Kind: Audio, Audio: make([]byte, maxUnheard/2-256)}
+		r, _ := outbox()
+		q := &Request{Key: r.session.key, Kind: Audio, Audio: make([]byte, maxUnheard/2-256)}
 		received := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {

@@ -246,7 +246,7 @@ func (s *Session) startSpeaking(number int, text Text) {
 	s.helpers.Go(func() {
 		defer sp.cancel()
 		err := s.voice.Speak(sp.ctx, text, sp)
-		s.mailbox.Put(input{kind: spoken, number: number, over: true, err: err})
+		s.inputs.Put(input{kind: spoken, number: number, over: true, err: err})
 	})
 }
 
@@ -258,7 +258,7 @@ func (sp *speaker) Write(b []byte) (int, error) {
 			return 0, context.Cause(sp.ctx)
 		}
 		sp.ahead.Add(int64(len(chunk)))
-		sp.session.mailbox.Put(input{kind: spoken, number: sp.number, speech: slices.Clone(chunk)})
+		sp.session.inputs.Put(input{kind: spoken, number: sp.number, speech: slices.Clone(chunk)})
 	}
 	return len(b), nil
 }

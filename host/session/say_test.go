@@ -8,9 +8,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
 
 // piece is a piece of a text's speech.
@@ -316,38 +315,34 @@ func TestTextPassedOn(t *testing.T) {
 
 // TestSpeakerWaits holds the bound on speech that has not left.
 func TestSpeakerWaits(t *testing.T) {
-	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
-	s.voice = speakerFunc(func(_ context.Context, _ Text, w io.Writer) error {
-		_, err := w.Write(make([]byte, 3*maxSpoken))
-		return err
+	synctest.Test(t, func(t *testing.T) {
+		s, happened := collector()
+		s.inputs.Start()
+		s.voice = speakerFunc(func(_ context.Context, _ Text, w io.Writer) error {
+			_, err := w.Write(make([]byte, 3*maxSpoken))
+			return err
+		})
+		came := func() (bytes int) {
+			synctest.Wait()
+			for _, in := range *happened {
+				bytes += len(in.speech)
+			}
+			return bytes
+		}
+		s.startSpeaking(1, Text{Text: "long"}) // as the first
+		if n := came(); n != maxSpoken {
+			t.Errorf("%d bytes came with nothing sent, want %d", n, maxSpoken)
+		}
+		s.speaker.allow(1 << 30) // more than was taken: of another prompt
+		if n := came(); n != 2*maxSpoken || s.speaker.ahead.Load() != maxSpoken {
+			t.Errorf("%d bytes came and %d are ahead, want %d and %d", n, s.speaker.ahead.Load(), 2*maxSpoken, maxSpoken)
+		}
+		s.speaker.cancel()
+		s.helpers.Wait()
+		if last := (*happened)[len(*happened)-1]; came() != 2*maxSpoken || !last.over || !errors.Is(last.err, context.Canceled) {
+			t.Errorf("after hush came %+v", last)
+		}
 	})
-	s.startSpeaking(1, Text{Text: "long"}) // as the first
-	took := 0
-	for took < maxSpoken {
-		<-s.mailbox.Ready()
-		for _, in := range s.mailbox.Take(nil) {
-			took += len(in.speech)
-		}
-	}
-	if took != maxSpoken {
-		t.Errorf("%d bytes came with nothing sent, want %d", took, maxSpoken)
-	}
-	s.speaker.allow(1 << 30) // more than was taken: of another prompt
-	for took < 2*maxSpoken {
-		<-s.mailbox.Ready()
-		for _, in := range s.mailbox.Take(nil) {
-			took += len(in.speech)
-		}
-	}
-	if s.speaker.ahead.Load() != maxSpoken {
-		t.Errorf("%d bytes are ahead, want %d", s.speaker.ahead.Load(), maxSpoken)
-	}
-	s.speaker.cancel()
-	s.helpers.Wait()
-	last := s.mailbox.Take(nil)
-	if len(last) != 1 || !last[0].over || !errors.Is(last[0].err, context.Canceled) {
-		t.Errorf("after hush came %+v", last)
-	}
 }
 
 type speakerFunc func(context.Context, Text, io.Writer) error

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,18 +13,20 @@ import (
 	"github.com/byova-host/byova-host/internal/lane"
 )
 
-// Session is our care of one conversation. Its goroutine alone changes its
-// state; everything else reaches it through the mailbox.
+// Session is our care of one conversation. What happens to it is done one thing after
+// the other, in the goroutine that brings it; below that, nothing needs a lock.
 type Session struct {
 	key      Key
 	tracking string // of the first RPC
 	log      hclog.Logger
 	observer Observer
-	mailbox  *lane.Mailbox[input]
+	inputs   *lane.Actor[input]
 	state    *state
 	began    time.Time
-	joined   atomic.Int64 // how many RPCs have joined
-	open     atomic.Int64 // how many of them a handler still writes
+	timer    *time.Timer
+	armed    time.Duration // when the timer fires: perhaps too early, never too late
+	joined   atomic.Int64  // how many RPCs have joined
+	open     atomic.Int64  // how many of them a handler still writes
 
 	trace  *tracer
 	hidden bool // what the bot says now is not to be shown
@@ -37,20 +40,23 @@ type Session struct {
 	cancel    context.CancelFunc
 	audioLost int64 // bytes of the caller's that earlier processes did not take
 
-	rpcs map[rpcID]*RPC // those that a handler still writes
-	over bool
+	rpcs []*RPC // those that a handler still writes
 
-	done    chan struct{} // closed when run has returned
+	done    chan struct{} // closed when nothing can happen to the session any more
 	removed chan struct{} // closed when the registry has forgotten the session
 }
 
-func newSession(key Key, log hclog.Logger) *Session {
+// newSession makes a session that begins with start. It calls ended once, when all that
+// happened to it is done.
+func newSession(key Key, log hclog.Logger, ended func()) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Session{
+	s := &Session{
 		ctx: ctx, cancel: cancel,
-		key: key, log: log, observer: unwatched{}, voice: voiceless{}, mailbox: lane.NewMailbox[input](), began: time.Now(),
-		trace: &tracer{}, rpcs: map[rpcID]*RPC{}, done: make(chan struct{}), removed: make(chan struct{}),
+		key: key, log: log, observer: unwatched{}, voice: voiceless{}, began: time.Now(), armed: never,
+		trace: &tracer{}, done: make(chan struct{}), removed: make(chan struct{}),
 	}
+	s.inputs = lane.NewActor(s.feed, ended)
+	return s
 }
 
 // maxRPCs bounds the RPCs of a call that are open at the same time. Webex has two.
@@ -62,10 +68,10 @@ func (s *Session) join(t *Ticket, first *Request) *RPC {
 	s.open.Add(1)
 	rpc.unheard = first.cost()
 	s.log.Debug("RPC joined", "rpc", int(rpc.id), "trackingid", first.Tracking)
-	if !s.mailbox.Put(input{kind: opened, rpc: rpc.id, stamp: t.stamp, joined: rpc}) {
+	if !s.inputs.Put(input{kind: opened, rpc: rpc.id, stamp: t.stamp, joined: rpc}) {
 		return nil
 	}
-	s.mailbox.Put(input{kind: requested, rpc: rpc.id, request: first})
+	s.inputs.Put(input{kind: requested, rpc: rpc.id, request: first})
 	return rpc
 }
 
@@ -82,39 +88,19 @@ func (s *Session) accepts(q *Request) error {
 	return nil
 }
 
-// run is the session's life: it returns when the session is over.
-func (s *Session) run() {
-	defer close(s.done)
-	timer := time.NewTimer(never)
-	defer timer.Stop()
+// start begins with what has happened already.
+func (s *Session) start() {
 	s.log.Info("session started", "agent", s.state.agent, "trackingid", s.tracking)
 	s.observer.CallBegan(s.state.agent)
-	var batch []input
-	armed := never // when the timer fires: perhaps too early, never too late
-	for !s.over {
-		batch = s.mailbox.Take(batch[:0])
-		for i := range batch {
-			s.feed(&batch[i])
-		}
-		if len(batch) > 0 {
-			continue
-		}
-		if next := s.state.due.next(); next < armed {
-			timer.Reset(next - s.now())
-			armed = next
-		}
-		select {
-		case <-s.mailbox.Ready():
-		case <-timer.C:
-			armed = never
-			s.feed(&input{kind: tick})
-		}
-	}
+	s.timer = time.AfterFunc(never, func() { s.inputs.Put(input{kind: tick}) })
+	s.inputs.Start()
+}
+
+// finish waits for what the session has begun, once nothing can happen to it any more.
+func (s *Session) finish() {
+	s.timer.Stop()
 	s.cancel()
 	s.helpers.Wait()
-	for _, in := range s.mailbox.Take(nil) {
-		s.feed(&in) // joined while the session ended: completed, not left alone
-	}
 	s.last = s.describe()
 	s.trace.finish()
 	unheard := s.unheard()
@@ -122,6 +108,15 @@ func (s *Session) run() {
 	s.log.Info("session ended", "reason", s.state.reason.String(), "detail", s.state.detail,
 		"turns", s.state.turns, "rpcs", s.joined.Load(), "refused_commands", s.state.refusals, "late_commands", s.state.dropped,
 		"unplayed_bytes", s.state.unplayed, "unheard_bytes", unheard, "resumed", s.state.bind.resumed, "duration", s.now().Round(time.Millisecond))
+	close(s.done)
+}
+
+// arm sets the timer, if something is due before it fires.
+func (s *Session) arm(now time.Duration) {
+	if next := s.state.due.next(); next < s.armed {
+		s.timer.Reset(next - now)
+		s.armed = next
+	}
 }
 
 // unheard is how many bytes of caller audio no process took.
@@ -135,14 +130,16 @@ func (s *Session) now() time.Duration { return time.Since(s.began) }
 // feed runs one step and carries its actions out.
 func (s *Session) feed(in *input) {
 	switch in.kind {
+	case tick:
+		s.armed = never
 	case commanded:
 		in.part.commands.Add(-1)
 	case reopened:
 		s.take(in)
 	case opened:
-		s.rpcs[in.rpc] = in.joined
+		s.rpcs = append(s.rpcs, in.joined)
 	case requested:
-		if rpc := s.rpcs[in.rpc]; rpc != nil {
+		if rpc := s.rpc(in.rpc); rpc != nil {
 			rpc.heard(in.request.cost())
 		}
 	}
@@ -159,14 +156,25 @@ func (s *Session) feed(in *input) {
 	}
 	s.hidden = hidden || s.state.readsOut()
 	if s.state.phase == dead {
-		s.mailbox.Close() // before anyone learns of the end: who comes then begins anew
+		s.inputs.Close() // before anyone learns of the end: who comes then begins anew
 	}
 	for i := range actions {
 		s.perform(&actions[i])
 	}
 	if in.kind == gone {
-		delete(s.rpcs, in.rpc)
+		s.rpcs = slices.DeleteFunc(s.rpcs, func(r *RPC) bool { return r.id == in.rpc })
 	}
+	s.arm(now)
+}
+
+// rpc is an RPC that a handler still writes, or nil.
+func (s *Session) rpc(id rpcID) *RPC {
+	for _, r := range s.rpcs {
+		if r.id == id {
+			return r
+		}
+	}
+	return nil
 }
 
 // perform carries out one action. None of them blocks. The action is gone with the next
@@ -209,10 +217,8 @@ func (s *Session) perform(a *action) {
 		}
 	case note:
 		s.log.Warn(a.note, "detail", a.detail)
-	case over:
-		s.over = true
 	default:
-		s.performOn(s.rpcs[a.rpc], a)
+		s.performOn(s.rpc(a.rpc), a)
 	}
 }
 

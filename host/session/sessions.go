@@ -191,7 +191,9 @@ func (s *Sessions) knows(key Key) bool {
 func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request) (*RPC, error) {
 	defer close(e.ready)
 	config := s.configured()
-	session := newSession(first.Key, config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org))
+	log := config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org)
+	var session *Session
+	session = newSession(first.Key, log, func() { go s.finish(session) })
 	if config.TraceContent {
 		session.trace.keepContent()
 	}
@@ -220,13 +222,18 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	if absent != nil {
 		part.Lost(fmt.Errorf("%w: %w", ErrNoResume, absent))
 	}
-	s.running.Go(func() {
-		session.run()
-		s.keep(session)
-		s.remove(first.Key, !session.state.mayReturn())
-		close(session.removed)
-	})
+	s.running.Add(1)
+	session.start()
 	return rpc, nil
+}
+
+// finish sees a session to its end.
+func (s *Sessions) finish(session *Session) {
+	defer s.running.Done()
+	session.finish()
+	s.keep(session)
+	s.remove(session.key, !session.state.mayReturn())
+	close(session.removed)
 }
 
 // enter joins the session of an entry. Nothing is returned if it has just ended.
@@ -316,7 +323,7 @@ func (s *Sessions) Stop() (cut int) {
 	s.mu.Unlock()
 	for _, e := range entries {
 		<-e.ready
-		if e.session != nil && e.session.mailbox.Put(input{kind: stopped}) {
+		if e.session != nil && e.session.inputs.Put(input{kind: stopped}) {
 			cut++
 		}
 	}

@@ -91,7 +91,6 @@ const (
 	hush                         // it is not, any more
 	allow                        // more of its speech may come
 	note                         // worth a line in the log
-	over                         // the session is over
 )
 
 // phase is where a session is in its life.
@@ -311,8 +310,10 @@ func (s *state) expire(now time.Duration) {
 		s.backstop(now)
 	}
 	s.expireBinding(now)
-	for _, id := range s.play.finished(now) {
-		s.tell(now, PromptDone{Prompt: id})
+	if s.due.played <= now {
+		for _, id := range s.play.finished(now) {
+			s.tell(now, PromptDone{Prompt: id})
+		}
 	}
 	if s.due.gone <= now {
 		s.end(now, EndedGone, "no RPC followed")

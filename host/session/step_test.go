@@ -63,10 +63,9 @@ func (c *call) step(in input) {
 			c.hushed++
 		case allow:
 			c.allowed += a.bytes
-		case over:
-			c.over = true
 		}
 	}
+	c.over = c.s.phase == dead
 }
 
 // open begins an RPC, stamped with its number unless told otherwise.

@@ -24,7 +24,7 @@ const (
 )
 
 // tracer keeps what a call's bot was told and what it asked for, and hands it to those
-// who follow. The session's goroutine writes. What a caller says or presses, and what a
+// who follow. The session's feed writes. What a caller says or presses, and what a
 // bot says, is handed to those who asked for it, from then on, and kept for nobody else.
 type tracer struct {
 	recording atomic.Bool // somebody wants content

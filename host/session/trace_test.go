@@ -269,8 +269,8 @@ func TestTraceBounds(t *testing.T) {
 		for i := range maxPast + 2 {
 			l.exchange(fmt.Sprint("c", i), Request{Kind: SessionStart})
 			l.exchange(fmt.Sprint("c", i), Request{Kind: SessionEnd})
+			synctest.Wait()
 		}
-		synctest.Wait()
 		if _, err := l.sessions.Trace("c1", TraceOptions{}); err == nil || l.trace("c2", TraceOptions{}).Call.Turn != 1 {
 			t.Errorf("the second call is forgotten with %v, and the third is not", err)
 		}
@@ -407,7 +407,7 @@ func TestTraceAllocatesNothing(t *testing.T) {
 
 // TestTracePlace: a call's process is named where it begins.
 func TestTracePlace(t *testing.T) {
-	s := newSession(Key{"o", "c"}, hclog.NewNullLogger())
+	s := newSession(Key{"o", "c"}, hclog.NewNullLogger(), nil)
 	s.state = newState("s", s.key, "bot", Traits{}, Config{}.limits(), DefaultSettings())
 	s.part = s.newPart(0, 0)
 	s.part.call = placedAt{}

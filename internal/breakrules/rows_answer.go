@@ -107,7 +107,7 @@ var answerRows = []row{
 	{
 		rule: "R25", pkg: wire, test: "TestR25_NoTextOnTheWire", what: "text is sent beside audio",
 		file: "host/rpc/convert.go",
-		old:  "return &chunk{r.Audio, r.BargeIn}",
+		old:  "*c = chunk{r.Audio, r.BargeIn}\n\t\treturn c",
 		new:  "r.Text = &session.Text{Text: \"...\"}",
 	},
 	{

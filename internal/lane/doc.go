@@ -3,8 +3,8 @@
 // gRPC gives a stream of its own to each call: flow control, fairness, bounds.
 // Where all calls of a process share one stream, somebody else has to. A [Lane]
 // is one call's way out, a [Sender] the goroutine that serves all lanes of a
-// stream in turn, an [Inbox] one call's way in, and a [Mailbox] the plain queue
-// in front of a goroutine that owns some state.
+// stream in turn, an [Inbox] one call's way in, and an [Actor] state that changes by
+// one item after the other, whoever brings them.
 //
 // Nothing here blocks whoever puts an item in: one slow call must not hold up
 // its neighbours. What is bounded, and what becomes of the rest, is said at

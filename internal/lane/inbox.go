@@ -77,3 +77,20 @@ func (b *Inbox[T]) Dropped() int64 {
 	defer b.mu.Unlock()
 	return b.queue.dropped
 }
+
+// unwake takes back a wake that stands for nothing any more: whoever was woken for it
+// would find nothing and have to wait again. Call it under the lock that those hold who
+// add items before they wake.
+func unwake(ready chan struct{}) {
+	select {
+	case <-ready:
+	default:
+	}
+}
+
+func wake(ready chan struct{}) {
+	select {
+	case ready <- struct{}{}:
+	default: // a wake is waiting already and stands for this one too
+	}
+}

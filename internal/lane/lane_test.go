@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -364,70 +363,6 @@ func TestSenderEndsWithContext(t *testing.T) {
 			t.Errorf("push after the end = %v, want ErrClosed", err)
 		}
 	})
-}
-
-func TestMailbox(t *testing.T) {
-	m := NewMailbox[int]()
-	var wg sync.WaitGroup
-	const writers, each = 8, 1000
-	for w := range writers {
-		wg.Go(func() {
-			for i := range each {
-				m.Put(w*each + i)
-			}
-		})
-	}
-	next := [writers]int{}
-	var got []int
-	for seen := 0; seen < writers*each; {
-		<-m.Ready()
-		got = m.Take(got[:0])
-		for _, v := range got {
-			if w := v / each; v%each != next[w] {
-				t.Fatalf("writer %d: %d came where %d was due", w, v%each, next[w])
-			}
-			next[v/each]++
-			seen++
-		}
-	}
-	wg.Wait()
-	m.Put(1)
-	m.Close()
-	if m.Put(2) {
-		t.Error("Put after Close = true")
-	}
-	if got := fmt.Sprint(m.Take([]int{0})); got != "[0 1]" {
-		t.Errorf("Take = %s, want what was put before Close behind dst", got)
-	}
-}
-
-func TestMailboxRetainsNothing(t *testing.T) {
-	m := NewMailbox[*int]()
-	var got []*int
-	for range 10 {
-		for range 5 {
-			m.Put(new(int))
-		}
-		got = m.Take(got[:0])
-	}
-	for _, p := range m.items[:cap(m.items)] {
-		if p != nil {
-			t.Fatal("an item that was taken is still held")
-		}
-	}
-}
-
-func BenchmarkMailbox(b *testing.B) {
-	m := NewMailbox[*record]()
-	item := &record{}
-	var got []*record
-	b.ReportAllocs()
-	for b.Loop() {
-		for range 10 {
-			m.Put(item)
-		}
-		got = m.Take(got[:0])
-	}
 }
 
 // BenchmarkLanes is the steady state of a plugin that keeps up: 64 calls, a
