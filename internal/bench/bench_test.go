@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // tiny is what shows that everything is measured, and no figure.
-var tiny = effort{bursts: 2, burst: 20 * time.Millisecond, paced: 200 * time.Millisecond, newCalls: 200 * time.Millisecond, growth: []int{5}, crowd: 20, settling: 200 * time.Millisecond}
+var tiny = effort{bursts: 2, burst: 20 * time.Millisecond, paced: 200 * time.Millisecond, turns: 2, newCalls: 200 * time.Millisecond, growth: []int{5}, crowd: 20, settling: 200 * time.Millisecond}
 
 // TestScenarios runs all that is measured, with real servers and plugins, in the least
 // time.

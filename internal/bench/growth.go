@@ -21,9 +21,10 @@ func (b *bench) growth() error {
 	return b.with(func(s []*subject) error {
 		for _, n := range b.effort.growth {
 			p := pace{n, frame20}
-			both, err := b.both(s, p, b.effort.paced/6)
+			name := fmt.Sprintf("growth%d", n)
+			turns, err := b.paced(s, name, p, 1, b.effort.paced/2)
 			if err != nil {
-				b.results.add(fmt.Sprintf("growth%d_kept_up", n), 0, "bool")
+				b.results.add(name+"_kept_up", 0, "bool")
 				fmt.Fprintln(b.results.out, err)
 				return nil
 			}
@@ -31,10 +32,11 @@ func (b *bench) growth() error {
 			if err != nil {
 				return err
 			}
+			both := [2]*realTime{turns[0][0], turns[1][0]}
 			r := row{n, both, float64(u.host.kept()+u.plugin.kept()) / (1 << 20)}
 			b.rows = append(b.rows, r)
-			b.addCalls(fmt.Sprintf("growth%d", n), p, both)
-			b.results.add(fmt.Sprintf("growth%d_memory", n), r.memory, "MiB")
+			b.addCalls(name, p, both)
+			b.results.add(name+"_memory", r.memory, "MiB")
 		}
 		return nil
 	}, kind{by: inHost}, kind{by: byPlugin})

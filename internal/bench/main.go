@@ -41,7 +41,7 @@ func measureAll(ctx context.Context) error {
 	write := flag.String("write", "", "with -full: write table and plot into this directory")
 	baseline := flag.String("baseline", "", "compare with the ratios in this file")
 	record := flag.String("record", "", "write the ratios into this file, to be compared with")
-	profile := flag.String("profile", "", "with -only relay: write CPU profiles into this directory")
+	profile := flag.String("profile", "", "write profiles of the servers into this directory, with -only relay, calls or growth")
 	flag.Parse()
 	b := &bench{ctx: ctx, results: &results{out: os.Stdout}, effort: short, profiles: *profile}
 	if *full {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -11,11 +12,13 @@ import (
 func (b *bench) relay() error {
 	kinds := []kind{{by: bare}, {by: inHost}, {by: byPlugin}, {inHost, extras{Detection: true}}, {byPlugin, extras{Detection: true}}}
 	return b.with(func(s []*subject) error {
-		if b.profiles != "" {
-			go b.profile(s[1])
-			go b.profile(s[2])
-		}
-		all, err := b.inTurns(s, (*subject).saturate)
+		var all [][]throughput
+		err := b.profile(s[1], "relay", 20*time.Second, func() error {
+			return b.profile(s[2], "relay", 20*time.Second, func() (err error) {
+				all, err = b.inTurns(s, (*subject).saturate)
+				return err
+			})
+		})
 		if err != nil {
 			return err
 		}
@@ -71,26 +74,49 @@ func (b *bench) calls() error {
 	return b.with(func(s []*subject) error {
 		many := b.effort.crowd
 		for _, p := range []pace{{many, frame20}, {many / 2, frame20}, {many, frame80}, {many / 2, frame80}} {
-			both, err := b.both(s, p, b.effort.paced)
+			name := fmt.Sprintf("calls%d_%dms", p.calls, p.period().Milliseconds())
+			turns, err := b.paced(s, name, p, b.effort.turns, b.effort.paced)
 			if err != nil {
 				return err
 			}
-			name := fmt.Sprintf("calls%d_%dms", p.calls, p.period().Milliseconds())
-			b.addCalls(name, p, both)
-			b.results.ratio(name+"_p99_ratio", float64(both[1].quantile(0.99))/float64(both[0].quantile(0.99)), lessIsBetter, 1)
+			b.addCalls(name, p, [2]*realTime{together(turns[0]), together(turns[1])})
+			b.results.ratio(name+"_p99_ratio", ratio(turns[1], turns[0], p99), lessIsBetter, 1)
 		}
 		return nil
 	}, kind{by: inHost}, kind{by: byPlugin})
 }
 
-// both has calls in real time in the host, and then through host and plugin.
-func (b *bench) both(s []*subject, p pace, d time.Duration) (both [2]*realTime, err error) {
+// paced has calls in real time in the host and through host and plugin, by turns. All
+// stay up meanwhile.
+func (b *bench) paced(s []*subject, name string, p pace, turns int, d time.Duration) (all [2][]*realTime, err error) {
+	fail := func(s *subject, err error) error { return fmt.Errorf("%s, %s: %w", name, s.by, err) }
+	ctx, cancel := context.WithTimeout(b.ctx, time.Duration(2*turns)*(d+b.effort.settling)+time.Minute)
+	defer cancel()
+	var crowds [2]*crowd
 	for i, s := range s {
-		if both[i], err = s.realTime(b.ctx, p, b.effort.settling, d); err != nil {
-			return both, fmt.Errorf("%d calls, %v a frame, %s: %w", p.calls, p.period(), s.by, err)
+		if crowds[i], err = s.gather(ctx, p); err != nil {
+			return all, fail(s, err)
+		}
+		defer crowds[i].close()
+	}
+	for range turns {
+		for i, s := range s {
+			err := b.profile(s, name, d, func() error {
+				r, err := crowds[i].talk(ctx, b.effort.settling, d, false)
+				all[i] = append(all[i], r)
+				return err
+			})
+			if err != nil {
+				return all, fail(s, err)
+			}
 		}
 	}
-	return both, nil
+	for i, s := range s {
+		if err := crowds[i].disperse(); err != nil {
+			return all, fail(s, err)
+		}
+	}
+	return all, nil
 }
 
 func (b *bench) addCalls(name string, p pace, both [2]*realTime) {

@@ -32,7 +32,6 @@ func (p pace) period() time.Duration { return playTime(p.frame) }
 // realTime is what came of calls in real time.
 type realTime struct {
 	latencies []time.Duration // sorted; of frames that came back, from when they were due
-	lost      int             // frames that did not
 	late      int             // frames that came back a second after they were due, or later
 	server    float64         // cores, of host and plugin
 	generator float64         // cores
@@ -47,8 +46,21 @@ func (r *realTime) quantile(q float64) time.Duration {
 	return r.latencies[min(len(r.latencies)-1, int(q*float64(len(r.latencies))))]
 }
 
+// together is what came of all turns.
+func together(turns []*realTime) *realTime {
+	all := &realTime{before: turns[0].before, after: turns[len(turns)-1].after}
+	for _, r := range turns {
+		all.latencies = append(all.latencies, r.latencies...)
+		all.late += r.late
+		all.server += r.server / float64(len(turns))
+		all.generator += r.generator / float64(len(turns))
+	}
+	slices.Sort(all.latencies)
+	return all
+}
+
 // keptUp says that every frame came back before it was of no use.
-func (r *realTime) keptUp() bool { return r.lost == 0 && r.late == 0 }
+func (r *realTime) keptUp() bool { return r.late == 0 }
 
 // line is a call in real time.
 type line struct {

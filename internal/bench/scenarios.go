@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,7 +17,8 @@ import (
 type effort struct {
 	bursts   int           // of each of the servers that are saturated in turn
 	burst    time.Duration // how long one is
-	paced    time.Duration // of calls in real time
+	paced    time.Duration // of calls in real time, each turn
+	turns    int           // of each of the servers that have such calls
 	newCalls time.Duration
 	growth   []int         // calls at once
 	crowd    int           // calls at once that are many; half of them are fewer
@@ -25,8 +27,8 @@ type effort struct {
 
 var (
 	// Each is a few seconds, so that all of it takes less than five minutes.
-	short = effort{bursts: 40, burst: 200 * time.Millisecond, paced: 8 * time.Second, newCalls: 6 * time.Second, crowd: 1000, settling: 2 * time.Second}
-	long  = effort{bursts: 60, burst: 200 * time.Millisecond, paced: time.Minute, newCalls: time.Minute, growth: []int{10, 50, 100, 250, 500, 1000, 1500}, crowd: 1000, settling: 2 * time.Second}
+	short = effort{bursts: 40, burst: 200 * time.Millisecond, paced: 4 * time.Second, turns: 2, newCalls: 6 * time.Second, crowd: 1000, settling: 2 * time.Second}
+	long  = effort{bursts: 60, burst: 200 * time.Millisecond, paced: 20 * time.Second, turns: 3, newCalls: time.Minute, growth: []int{10, 50, 100, 250, 500, 1000, 1500}, crowd: 1000, settling: 2 * time.Second}
 )
 
 // bench is a run.
@@ -128,23 +130,33 @@ func (b *bench) inTurns(subjects []*subject, begin func(*subject, context.Contex
 	return all, nil
 }
 
-func (b *bench) profile(s *subject) {
-	for name, c := range map[string]*control{"host": s.host, "plugin": s.plugin} {
+// profile writes profiles of the processes of a server while it does something, if
+// they are asked for.
+func (b *bench) profile(s *subject, name string, d time.Duration, do func() error) error {
+	if b.profiles == "" || s.by == bare {
+		return do()
+	}
+	var profiling sync.WaitGroup
+	var failed [2]error
+	for i, c := range []*control{s.host, s.plugin} {
 		if c == nil {
 			continue
 		}
-		go func() {
-			for what, path := range map[string]string{"cpu": fmt.Sprintf("debug/pprof/profile?seconds=%d", 20), "allocs": "debug/pprof/allocs"} {
-				if err := c.save(b.ctx, path, filepath.Join(b.profiles, fmt.Sprintf("%s.%s.%s", s.by, name, what))); err != nil {
-					fmt.Println(err)
-				}
-			}
-		}()
+		file := filepath.Join(b.profiles, fmt.Sprintf("%s.%s.%s", name, s.by, []string{"host", "plugin"}[i]))
+		profiling.Go(func() {
+			failed[i] = errors.Join(
+				c.save(b.ctx, fmt.Sprintf("debug/pprof/profile?seconds=%d", int(d.Seconds())), file+".cpu"),
+				c.save(b.ctx, "debug/pprof/allocs", file+".allocs"))
+		})
 	}
+	err := do()
+	profiling.Wait()
+	return errors.Join(err, failed[0], failed[1])
 }
 
 func rate(t throughput) float64 { return t.rate }
 func cpu(t throughput) float64  { return micros(t.cpu) }
+func p99(r *realTime) float64   { return millis(r.quantile(0.99)) }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
