@@ -50,6 +50,11 @@ func measureAll(ctx context.Context) error {
 	if *soak > 0 {
 		return b.soak(*soak)
 	}
+	if *profile != "" {
+		if err := os.MkdirAll(*profile, 0o750); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	if err := b.run(*only); err != nil {
 		return err
