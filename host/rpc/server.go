@@ -158,7 +158,7 @@ func (v *virtualAgent) ProcessCallerInput(st stream) error {
 		return v.refuse(ctx, first, err)
 	}
 	go receive(st, rpc) // ends when this handler has returned: gRPC then fails Recv
-	var c chunk // of each response in turn: SendMsg keeps nothing of it
+	var c chunk         // of each response in turn: SendMsg keeps nothing of it
 	for r := range rpc.Responses(ctx) {
 		if err := st.SendMsg(c.toMessage(r)); err != nil {
 			return toStatus(fmt.Errorf("send response: %w", err))

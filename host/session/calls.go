@@ -64,7 +64,7 @@ func (s *Session) describe() Call {
 // ask has the session say how it stands. It does not wait for anything else.
 func (s *Session) ask() Call {
 	answer := make(chan Call, 1)
-	if s.inputs.Put(input{kind: queried, ask: answer}) {
+	if s.inputs.Post(input{kind: queried, ask: answer}) {
 		select {
 		case c := <-answer:
 			return c

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/byova-host/byova-host/internal/audio"
 )
 
 // part is a process's part in a call: it carries the session's events there, and is
@@ -17,6 +19,7 @@ type part struct {
 	traits  Traits
 
 	commands atomic.Int64 // how many wait for the session
+	converts atomic.Bool  // the agent plays what has to be converted
 	credit   atomic.Int64 // bytes of audio that the agent may still send
 }
 
@@ -47,12 +50,25 @@ func (p *part) Command(c Command) {
 			return
 		}
 	}
+	if start, ok := c.Body.(StartPrompt); ok && start.Format.Normal() != audio.Telephone {
+		p.converts.Store(true)
+	}
 	switch waiting := p.commands.Add(1); {
 	case waiting < maxCommands:
-		p.session.inputs.Put(input{kind: commanded, number: p.number, command: c, part: p})
+		p.put(input{kind: commanded, number: p.number, command: c, part: p})
 	case waiting == maxCommands:
 		p.Lost(errFlood) // what follows is dropped
 	}
+}
+
+// put has the session take a command. Whoever brings it reads for other calls, too: he
+// carries out what is quickly done, and no more than that.
+func (p *part) put(in input) {
+	if p.converts.Load() {
+		p.session.inputs.Post(in)
+		return
+	}
+	p.session.inputs.Put(in)
 }
 
 // Lost implements Sink.

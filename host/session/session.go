@@ -14,7 +14,8 @@ import (
 )
 
 // Session is our care of one conversation. What happens to it is done one thing after
-// the other, in the goroutine that brings it; below that, nothing needs a lock.
+// the other (feed), in the goroutine that brings it or in one for what came meanwhile.
+// Feed alone changes what has no lock of its own.
 type Session struct {
 	key      Key
 	tracking string // of the first RPC
@@ -99,8 +100,7 @@ func (s *Session) start() {
 // finish waits for what the session has begun, once nothing can happen to it any more.
 func (s *Session) finish() {
 	s.timer.Stop()
-	s.cancel()
-	s.helpers.Wait()
+	s.helpers.Wait() // closeAgent has cancelled them
 	s.last = s.describe()
 	s.trace.finish()
 	unheard := s.unheard()
@@ -112,9 +112,9 @@ func (s *Session) finish() {
 }
 
 // arm sets the timer, if something is due before it fires.
-func (s *Session) arm(now time.Duration) {
+func (s *Session) arm() {
 	if next := s.state.due.next(); next < s.armed {
-		s.timer.Reset(next - now)
+		s.timer.Reset(next - s.now())
 		s.armed = next
 	}
 }
@@ -138,10 +138,6 @@ func (s *Session) feed(in *input) {
 		s.take(in)
 	case opened:
 		s.rpcs = append(s.rpcs, in.joined)
-	case requested:
-		if rpc := s.rpc(in.rpc); rpc != nil {
-			rpc.heard(in.request.cost())
-		}
 	}
 	if in.kind == queried {
 		in.ask <- s.describe()
@@ -161,10 +157,13 @@ func (s *Session) feed(in *input) {
 	for i := range actions {
 		s.perform(&actions[i])
 	}
+	if rpc := s.rpc(in.rpc); in.kind == requested && rpc != nil {
+		rpc.heard(in.request.cost())
+	}
 	if in.kind == gone {
 		s.rpcs = slices.DeleteFunc(s.rpcs, func(r *RPC) bool { return r.id == in.rpc })
 	}
-	s.arm(now)
+	s.arm()
 }
 
 // rpc is an RPC that a handler still writes, or nil.
@@ -215,8 +214,9 @@ func (s *Session) perform(a *action) {
 		for _, rpc := range s.rpcs {
 			rpc.drop(a.response.prompt)
 		}
-	case note:
-		s.log.Warn(a.note, "detail", a.detail)
+	case note: // elsewhere: a log that nobody reads must not hold up who reads for all calls
+		what, detail := a.note, a.detail
+		s.helpers.Go(func() { s.log.Warn(what, "detail", detail) })
 	default:
 		s.performOn(s.rpc(a.rpc), a)
 	}

@@ -193,7 +193,7 @@ func (s *Sessions) open(ctx context.Context, e *entry, t *Ticket, first *Request
 	config := s.configured()
 	log := config.Log.With("conversation", first.Key.Conversation, "org", first.Key.Org)
 	var session *Session
-	session = newSession(first.Key, log, func() { go s.finish(session) })
+	session = newSession(first.Key, log, func() { s.finish(session) })
 	if config.TraceContent {
 		session.trace.keepContent()
 	}

@@ -407,10 +407,7 @@ func TestTraceAllocatesNothing(t *testing.T) {
 
 // TestTracePlace: a call's process is named where it begins.
 func TestTracePlace(t *testing.T) {
-	s := newSession(Key{"o", "c"}, hclog.NewNullLogger(), nil)
-	s.state = newState("s", s.key, "bot", Traits{}, Config{}.limits(), DefaultSettings())
-	s.part = s.newPart(0, 0)
-	s.part.call = placedAt{}
+	s := begun(placedAt{})
 	s.perform(&action{kind: tell, event: Event{Body: Started{Agent: "bot", Resumed: &Resumed{Cause: ByTakeover}}}})
 	f := s.trace.follow(s.describe(), TraceOptions{})
 	if got := written(readAll(t, f)); got != "host session_start 0/0 agent bot, plugin p/3, resumed: moved\n" || f.Call.Plugin != "p" || f.Call.Generation != 3 {

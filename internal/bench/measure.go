@@ -13,8 +13,8 @@ func (b *bench) relay() error {
 	kinds := []kind{{by: bare}, {by: inHost}, {by: byPlugin}, {inHost, extras{Detection: true}}, {byPlugin, extras{Detection: true}}}
 	return b.with(func(s []*subject) error {
 		var all [][]throughput
-		err := b.profile(s[1], "relay", 20*time.Second, func() error {
-			return b.profile(s[2], "relay", 20*time.Second, func() (err error) {
+		err := b.profile(s[1], "relay", 0, 20*time.Second, func() error {
+			return b.profile(s[2], "relay", 0, 20*time.Second, func() (err error) {
 				all, err = b.inTurns(s, (*subject).saturate)
 				return err
 			})
@@ -99,9 +99,9 @@ func (b *bench) paced(s []*subject, name string, p pace, turns int, d time.Durat
 		}
 		defer crowds[i].close()
 	}
-	for range turns {
+	for turn := range turns {
 		for i, s := range s {
-			err := b.profile(s, name, d, func() error {
+			err := b.profile(s, fmt.Sprintf("%s.%d", name, turn+1), b.effort.settling, d, func() error {
 				r, err := crowds[i].talk(ctx, b.effort.settling, d, false)
 				all[i] = append(all[i], r)
 				return err

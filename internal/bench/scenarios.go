@@ -131,8 +131,9 @@ func (b *bench) inTurns(subjects []*subject, begin func(*subject, context.Contex
 }
 
 // profile writes profiles of the processes of a server while it does something, if
-// they are asked for.
-func (b *bench) profile(s *subject, name string, d time.Duration, do func() error) error {
+// they are asked for: of whole seconds of it, after the first moments. What is measured
+// then is less than without.
+func (b *bench) profile(s *subject, name string, first, d time.Duration, do func() error) error {
 	if b.profiles == "" || s.by == bare {
 		return do()
 	}
@@ -144,8 +145,9 @@ func (b *bench) profile(s *subject, name string, d time.Duration, do func() erro
 		}
 		file := filepath.Join(b.profiles, fmt.Sprintf("%s.%s.%s", name, s.by, []string{"host", "plugin"}[i]))
 		profiling.Go(func() {
+			pause(b.ctx, first)
 			failed[i] = errors.Join(
-				c.save(b.ctx, fmt.Sprintf("debug/pprof/profile?seconds=%d", int(d.Seconds())), file+".cpu"),
+				c.save(b.ctx, fmt.Sprintf("debug/pprof/profile?seconds=%d", max(1, int(d.Seconds()))), file+".cpu"),
 				c.save(b.ctx, "debug/pprof/allocs", file+".allocs"))
 		})
 	}

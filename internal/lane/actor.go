@@ -2,16 +2,10 @@ package lane
 
 import "sync"
 
-// atOnce is the most items that whoever puts one does for others beside its own.
-const atOnce = 64
-
 // Actor owns some state: it does one item after the other, in the order in which they
-// were put. It has no goroutine. Whoever puts an item while nothing is being done does
-// it, and then what others have put meanwhile; so an item is done where it comes from,
-// and nobody has to be woken for it. Those others do not wait.
-//
-// Whoever has done 64 items leaves what still waits to a goroutine that lives until
-// nothing does: a neighbour who puts and puts holds nobody up.
+// were put. It has no goroutine while there is nothing to do. Whoever puts an item while
+// it rests does that one, so that nobody has to be woken for it; whoever comes meanwhile
+// leaves his and goes on, and a goroutine that lives until nothing waits does those.
 //
 // Items may put items. An Actor has no bound of its own: it is for items whose number
 // is bounded by those who put them. All methods may be called concurrently, but not
@@ -22,84 +16,112 @@ type Actor[T any] struct {
 
 	mu     sync.Mutex
 	items  []T
-	spare  []T  // of the last batch, empty
-	busy   bool // somebody does items
+	spare  []T  // an empty buffer for what comes
+	busy   bool // somebody does items, or nobody ever will again
 	closed bool
 }
 
+// keptItems is the largest buffer that is kept for what comes.
+const keptItems = 64
+
 // NewActor returns an actor that begins with Start. The item that do is given is its
-// own until it returns. After Close and the last item ended is called, once; like do
-// it must not block.
+// own until it returns. After Close and the last item ended is called, once, in a
+// goroutine of its own: it may wait, which do must not.
 func NewActor[T any](do func(*T), ended func()) *Actor[T] {
 	return &Actor[T]{do: do, ended: ended, busy: true}
 }
 
 // Start does what was put so far.
-func (a *Actor[T]) Start() { a.work(nil) }
+func (a *Actor[T]) Start() { a.work(a.next(nil)) }
 
-// Put adds an item. It reports false, and drops the item, once the actor is closed.
+// Put adds an item, and does it if the actor rests. It reports false, and drops the
+// item, once the actor is closed.
 func (a *Actor[T]) Put(item T) bool {
 	a.mu.Lock()
-	if a.closed {
+	taken, rests := a.add(item)
+	if !rests {
 		a.mu.Unlock()
-		return false
+		return taken
 	}
-	a.items = append(a.items, item)
-	if a.busy {
-		a.mu.Unlock()
-		return true
-	}
-	a.busy = true
-	batch := a.swap(nil)
+	own := a.take()
 	a.mu.Unlock()
-	a.work(batch)
+	a.each(own)
+	if rest := a.next(own); rest != nil {
+		go a.work(rest)
+	}
 	return true
+}
+
+// Post adds an item as Put does, and leaves it to another goroutine: it is for items
+// that take their time.
+func (a *Actor[T]) Post(item T) bool {
+	a.mu.Lock()
+	taken, rests := a.add(item)
+	a.mu.Unlock()
+	if rests {
+		go a.work(a.next(nil))
+	}
+	return taken
 }
 
 // Close refuses further items. What waits is still done.
 func (a *Actor[T]) Close() {
 	a.mu.Lock()
 	a.closed = true
-	idle := !a.busy
+	rests := !a.busy
 	a.busy = true
 	a.mu.Unlock()
-	if idle {
-		a.ended()
+	if rests {
+		go a.ended()
 	}
+}
+
+// add adds an item, and says whether the actor rests: the caller is to have it done then.
+// Call it under the lock.
+func (a *Actor[T]) add(item T) (taken, rests bool) {
+	if a.closed {
+		return false, false
+	}
+	a.items = append(a.items, item)
+	rests = !a.busy
+	a.busy = true
+	return true, rests
 }
 
 // work does a batch and what comes meanwhile.
 func (a *Actor[T]) work(batch []T) {
-	for done := 0; ; {
-		for i := range batch {
-			a.do(&batch[i])
-		}
-		done += len(batch)
-		clear(batch)
-		a.mu.Lock()
-		batch = a.swap(batch)
-		over := len(batch) == 0 && a.closed
-		a.busy = len(batch) > 0 || a.closed // nobody is to end it again
-		a.mu.Unlock()
-		switch {
-		case over:
-			a.ended()
-			return
-		case len(batch) == 0:
-			return
-		case done >= atOnce:
-			go a.work(batch)
-			return
-		}
+	for batch != nil {
+		a.each(batch)
+		batch = a.next(batch)
 	}
 }
 
-// swap takes what waits, and leaves the buffer of what was done to what comes, unless a
-// flood has made it large. Call it under the lock.
-func (a *Actor[T]) swap(done []T) []T {
-	if done != nil && cap(done) <= atOnce {
+func (a *Actor[T]) each(batch []T) {
+	for i := range batch {
+		a.do(&batch[i])
+	}
+	clear(batch)
+}
+
+// next takes what waits, in return for the buffer of what was done. With nothing left to
+// do the actor rests, or ends.
+func (a *Actor[T]) next(done []T) []T {
+	a.mu.Lock()
+	if done != nil && cap(done) <= keptItems {
 		a.spare = done[:0]
 	}
+	batch := a.take()
+	a.busy = batch != nil || a.closed
+	over := batch == nil && a.closed
+	a.mu.Unlock()
+	if over {
+		go a.ended()
+	}
+	return batch
+}
+
+// take takes what waits; nil for nothing. Call it under the lock.
+func (a *Actor[T]) take() []T {
 	if len(a.items) == 0 {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // TestActor: whoever puts items, they are done one at a time, and those of each in
@@ -48,73 +49,103 @@ func TestActor(t *testing.T) {
 
 // TestActorWaits holds what becomes of items that cannot be done at once.
 func TestActorWaits(t *testing.T) {
-	var done []int
-	ends := 0
-	var a *Actor[int]
-	a = NewActor(func(v *int) {
-		if *v == 2 {
-			a.Put(20) // from within
-			a.Put(21)
-			if fmt.Sprint(done) != "[0 1]" {
-				t.Errorf("an item was done within another: %v", done)
+	synctest.Test(t, func(t *testing.T) {
+		var done []int
+		ends := 0
+		var a *Actor[int]
+		a = NewActor(func(v *int) {
+			if *v == 2 {
+				a.Put(20) // from within
+				a.Put(21)
+				if fmt.Sprint(done) != "[0 1]" {
+					t.Errorf("an item was done within another: %v", done)
+				}
 			}
-		}
-		if *v == 20 {
-			a.Close()
-			if a.Put(30) {
-				t.Error("Put after Close = true")
+			if *v == 20 {
+				a.Close()
+				if a.Put(30) || a.Post(30) {
+					t.Error("an item was taken after Close")
+				}
 			}
+			done = append(done, *v)
+		}, func() { ends++ })
+		a.Put(0)
+		a.Post(1)
+		synctest.Wait()
+		if len(done) != 0 {
+			t.Errorf("%v was done before Start", done)
 		}
-		done = append(done, *v)
-	}, func() { ends++ })
-	a.Put(0)
-	a.Put(1)
-	if len(done) != 0 {
-		t.Errorf("%v was done before Start", done)
-	}
-	a.Start()
-	if fmt.Sprint(done) != "[0 1]" {
-		t.Errorf("done is %v, want what was put before Start", done)
-	}
-	if !a.Put(2) || fmt.Sprint(done) != "[0 1 2 20 21]" || ends != 1 {
-		t.Errorf("done is %v, ended %d times, want [0 1 2 20 21] and once", done, ends)
-	}
-	if a.Close(); a.Put(3) || ends != 1 {
-		t.Errorf("after a second Close it has ended %d times", ends)
-	}
-	idle := NewActor(func(*int) {}, func() { ends++ })
-	idle.Start()
-	if idle.Close(); ends != 2 {
-		t.Error("an actor with nothing to do was closed and did not end")
-	}
+		if a.Start(); fmt.Sprint(done) != "[0 1]" {
+			t.Errorf("done is %v, want what was put before Start", done)
+		}
+		a.Put(2)
+		if synctest.Wait(); fmt.Sprint(done) != "[0 1 2 20 21]" || ends != 1 {
+			t.Errorf("done is %v, ended %d times, want [0 1 2 20 21] and once", done, ends)
+		}
+		a.Close()
+		if synctest.Wait(); a.Put(3) || ends != 1 {
+			t.Errorf("after a second Close it has ended %d times", ends)
+		}
+	})
 }
 
-// TestActorHoldsNobodyUp: who does items for one that puts and puts is let go.
-func TestActorHoldsNobodyUp(t *testing.T) {
-	release, ended := make(chan struct{}), make(chan struct{})
-	done := 0
-	var a *Actor[int]
-	a = NewActor(func(*int) {
-		switch done++; done {
-		case 2 * atOnce:
-			<-release
-		case 3 * atOnce:
-			a.Close()
+// TestActorEndsIdle: one with nothing to do ends, too.
+func TestActorEndsIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ends := 0
+		a := NewActor(func(*int) {}, func() { ends++ })
+		a.Start()
+		a.Close()
+		a.Close()
+		if synctest.Wait(); ends != 1 {
+			t.Errorf("it has ended %d times", ends)
 		}
-		a.Put(done)
-	}, func() { close(ended) })
-	a.Start()
-	a.Put(0) // hangs if all that follows is done by this goroutine
-	close(release)
-	<-ended
-	if done != 3*atOnce {
-		t.Errorf("%d items were done, want %d", done, 3*atOnce)
-	}
+	})
+}
+
+// TestActorHoldsNobodyUp: who puts an item does that one at most, and who posts one none.
+func TestActorHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		var done []int
+		a := NewActor(func(v *int) {
+			done = append(done, *v)
+			<-held
+		}, nil)
+		a.Start()
+		for _, test := range []struct {
+			name string
+			add  func(int) bool
+			does string
+		}{{"Put", a.Put, "[1]"}, {"Post", a.Post, "[1]"}} {
+			done = nil
+			returned := false
+			go func() {
+				test.add(1)
+				returned = true
+			}()
+			synctest.Wait()
+			if fmt.Sprint(done) != test.does || returned != (test.name == "Post") {
+				t.Errorf("%s does %v, and has returned %t", test.name, done, returned)
+			}
+			for i := range 200 {
+				a.Put(2 + i) // goes on at once
+			}
+			held <- struct{}{} // the first is done
+			if synctest.Wait(); fmt.Sprint(done) != "[1 2]" || !returned {
+				t.Errorf("%s: done is %v, and the one who put the first has returned %t", test.name, done, returned)
+			}
+			for range 200 {
+				held <- struct{}{}
+			}
+			synctest.Wait()
+		}
+	})
 }
 
 func TestActorRetainsNothing(t *testing.T) {
 	a := NewActor(func(**int) {}, nil)
-	for range 3 * atOnce {
+	for range keptItems + 1 {
 		a.Put(new(int))
 	}
 	a.Start()
