@@ -66,7 +66,7 @@ func TestActionsAreGone(t *testing.T) {
 		{kind: speak, number: 1, text: Text{Text: "hello"}},
 	} {
 		s.perform(&a)
-		a = action{} //nolint:staticcheck // as step does
+		a = action{} // as step does
 	}
 	s.helpers.Wait()
 	if suspect, text := <-asked.with, <-said; suspect != 3 || text != "hello" {
