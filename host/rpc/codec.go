@@ -29,6 +29,10 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return m.read(buffer.ReadOnlyData())
 }
 
+// largestPooled is the largest message that goes into a buffer of gRPC's pool, in bytes:
+// the next one that it has is a megabyte.
+const largestPooled = 32 << 10
+
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	chunk, ok := v.(*chunk)
@@ -36,7 +40,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return c.CodecV2.Marshal(v)
 	}
 	size := chunk.size()
-	if mem.IsBelowBufferPoolingThreshold(size) {
+	if mem.IsBelowBufferPoolingThreshold(size) || size > largestPooled {
 		return mem.BufferSlice{mem.SliceBuffer(chunk.appendTo(make([]byte, 0, size)))}, nil
 	}
 	pool := mem.DefaultBufferPool()

@@ -159,3 +159,18 @@ func BenchmarkFrame(b *testing.B) {
 		}
 	})
 }
+
+// TestLargeChunk: a chunk takes the memory that it needs, also where gRPC's pool has only
+// buffers of a megabyte.
+func TestLargeChunk(t *testing.T) {
+	for _, size := range []int{160, 20_000, 64 << 10} {
+		b, err := newCodec().Marshal(new(chunk).toMessage(session.Response{Type: session.Chunk, Audio: make([]byte, size)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := cap(b[0].ReadOnlyData()); n > 2*size+100 {
+			t.Errorf("a chunk of %d bytes takes %d", size, n)
+		}
+		b.Free()
+	}
+}
