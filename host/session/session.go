@@ -157,10 +157,12 @@ func (s *Session) feed(in *input) {
 	for i := range actions {
 		s.perform(&actions[i])
 	}
-	if rpc := s.rpc(in.rpc); in.kind == requested && rpc != nil {
-		rpc.heard(in.request.cost())
-	}
-	if in.kind == gone {
+	switch in.kind {
+	case requested: // not earlier: more is read meanwhile
+		if rpc := s.rpc(in.rpc); rpc != nil {
+			rpc.heard(in.request.cost())
+		}
+	case gone:
 		s.rpcs = slices.DeleteFunc(s.rpcs, func(r *RPC) bool { return r.id == in.rpc })
 	}
 	s.arm()
