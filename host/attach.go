@@ -9,6 +9,7 @@ import (
 
 	"github.com/byova-host/byova-host/host/config"
 	"github.com/byova-host/byova-host/host/session"
+	"github.com/byova-host/byova-host/internal/ownsocket"
 )
 
 // attachedPatience is how long a plugin that the host is attached to may take to
@@ -26,10 +27,7 @@ func dialer(p config.Plugin) func(context.Context) (net.Conn, error) {
 	if !attached {
 		return nil
 	}
-	return func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}
+	return func(ctx context.Context) (net.Conn, error) { return ownsocket.Dial(ctx, socket) }
 }
 
 // giveTime has the calls of a host that is attached to a plugin wait for it.

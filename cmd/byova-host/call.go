@@ -98,6 +98,8 @@ func (c *callCmd) validate() error {
 		return usageError{"call: --addr and --config: call a host that is there, or one of the call's own"}
 	case c.Trace && (c.All || c.many()):
 		return usageError{"call: --trace is for a single call"}
+	case c.JUnit != "" && !c.All:
+		return usageError{"call: --junit goes with --all"}
 	case c.Record != "" && !c.All && c.many():
 		return usageError{"call: --record is for a single call"}
 	case c.Rate != 0 && !c.All && !c.many():
@@ -132,9 +134,6 @@ func (c *callCmd) place(ctx context.Context, out io.Writer) error {
 	}
 	if c.All {
 		return c.all(ctx, o, out)
-	}
-	if c.JUnit != "" {
-		return usageError{"call: --junit goes with --all"}
 	}
 	if c.many() {
 		return c.load(ctx, o, out)

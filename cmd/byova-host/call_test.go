@@ -218,6 +218,14 @@ func TestCallWrongUsage(t *testing.T) {
 	}
 }
 
+// TestCallRefusedFirst: what makes no sense is refused before a host is started for it.
+func TestCallRefusedFirst(t *testing.T) {
+	code, _, stderr := byova("call", "--plugin", "nowhere", "--junit", "r.xml")
+	if code != exitUsage || !strings.Contains(stderr, "--junit goes with --all") {
+		t.Errorf("exit code %d, errors %q", code, stderr)
+	}
+}
+
 // TestCallUnreached holds what is said of a server that is not there.
 func TestCallUnreached(t *testing.T) {
 	for _, more := range [][]string{nil, {"--calls", "2", "--duration", "1h"}} {

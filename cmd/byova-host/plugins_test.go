@@ -103,6 +103,7 @@ func TestPluginCommands(t *testing.T) {
 		{"swap echo", 2, "", "<path>"},
 		{"swap echo /v2 --policy wait", 2, "", "--policy wait: want drain or move"},
 		{"restart echo --policy wait", 2, "", "--policy wait: want drain or move"},
+		{"swap echo unix:///run/bot.sock", 2, "", "give it to serve as --plugin"},
 		{"swap echo /v2 --canary 0", 2, "", "1 to 99"},
 		{"swap echo /v2 --canary 100", 2, "", "1 to 99"},
 		{"swap echo /v2 --admin nowhere", 2, "", "nowhere"},

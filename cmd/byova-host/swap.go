@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/byova-host/byova-host/host/admin"
 )
@@ -60,6 +61,9 @@ func (c *pluginsSwapCmd) Run(ctx context.Context, out io.Writer) error {
 		if swap.Canary = *c.Canary; swap.Canary < 1 || swap.Canary > 99 {
 			return usageError{fmt.Sprintf("plugins swap: --canary %d: want a percentage, 1 to 99", swap.Canary)}
 		}
+	}
+	if strings.HasPrefix(c.Path, "unix://") {
+		return usageError{fmt.Sprintf("plugins swap: %s is where a plugin runs already, and a swap starts a program: give it to serve as --plugin, or as the path in the configuration file", c.Path)}
 	}
 	var err error
 	if swap.Path, err = filepath.Abs(c.Path); err != nil {

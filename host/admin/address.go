@@ -3,11 +3,11 @@ package admin
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/byova-host/byova-host/internal/ownsocket"
 )
 
 // Address is where the admin API is: unix:///path or a loopback host:port.
@@ -16,18 +16,14 @@ type Address struct {
 	address string
 }
 
-// longestPath is that of a socket's path on macOS; elsewhere it may have a few
-// bytes more.
-const longestPath = 103
-
 // ParseAddress reads an address as the command line takes it.
 func ParseAddress(s string) (Address, error) {
 	if path, unix := strings.CutPrefix(s, "unix://"); unix {
 		if !filepath.IsAbs(path) {
 			return Address{}, fmt.Errorf("admin address %q: the path must be absolute: unix:///run/admin.sock", s)
 		}
-		if len(path) > longestPath {
-			return Address{}, fmt.Errorf("admin address %q: the path has %d bytes, and that of a socket %d at most: choose a shorter one", s, len(path), longestPath)
+		if len(path) > ownsocket.LongestPath {
+			return Address{}, fmt.Errorf("admin address %q: the path has %d bytes, and that of a socket %d at most: choose a shorter one", s, len(path), ownsocket.LongestPath)
 		}
 		return Address{"unix", path}, nil
 	}
@@ -68,46 +64,18 @@ func (a Address) String() string {
 	return a.address
 }
 
-// errInUse says that another host answers at the address.
-var errInUse = errors.New("another host answers there: give this one another")
-
-// Listen opens the address. A socket that a killed host left is replaced.
-func (a Address) Listen() (net.Listener, error) {
+// Listen opens the address. A socket is this user's alone, and replaces one that a killed
+// host left.
+func (a Address) Listen() (l net.Listener, err error) {
 	if a.network == "unix" {
-		if err := a.clear(); err != nil {
-			return nil, fmt.Errorf("admin address %v: %w", a, err)
-		}
+		l, err = ownsocket.Listen(a.address)
+	} else {
+		l, err = net.Listen(a.network, a.address)
 	}
-	l, err := net.Listen(a.network, a.address)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %v: %w", a, err)
 	}
-	if a.network == "unix" {
-		// The directory is private already; this holds for one that was chosen.
-		if err := os.Chmod(a.address, 0o600); err != nil {
-			return nil, errors.Join(fmt.Errorf("admin address %v: %w", a, err), l.Close())
-		}
-	}
 	return l, nil
-}
-
-// clear removes a socket at which nobody answers.
-func (a Address) clear() error {
-	info, err := os.Lstat(a.address)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode()&fs.ModeSocket == 0 {
-		return errors.New("there is a file that is no socket: remove it or choose another")
-	}
-	if conn, err := net.Dial("unix", a.address); err == nil {
-		conn.Close()
-		return errInUse
-	}
-	return os.Remove(a.address)
 }
 
 // maxHosts is how many hosts of one user find a default address.
@@ -118,7 +86,7 @@ func ListenDefault(dir string) (net.Listener, Address, error) {
 	for n := 1; n <= maxHosts; n++ {
 		a := DefaultAddress(dir, n)
 		l, err := a.Listen()
-		if !errors.Is(err, errInUse) {
+		if !errors.Is(err, ownsocket.ErrInUse) {
 			return l, a, err
 		}
 	}

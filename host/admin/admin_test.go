@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/byova-host/byova-host/internal/ownsocket"
 )
 
 // desk is a host with one plugin, echo, and a func that does whatever is asked.
@@ -156,7 +158,7 @@ func TestErrors(t *testing.T) {
 func TestParseAddress(t *testing.T) {
 	tests := map[string]bool{
 		"unix:///run/x.sock": true, "127.0.0.1:9": true, "[::1]:9": true, "localhost:0": true,
-		"unix:///" + strings.Repeat("x", longestPath-1): true, "unix:///" + strings.Repeat("x", longestPath): false,
+		"unix:///" + strings.Repeat("x", ownsocket.LongestPath-1): true, "unix:///" + strings.Repeat("x", ownsocket.LongestPath): false,
 		"unix://x.sock": false, "0.0.0.0:9": false, ":9": false, "example.org:9": false, "x": false, "": false,
 	}
 	for s, good := range tests {

@@ -104,7 +104,7 @@ func (g *generation) isCurrent() bool {
 // start launches processes until one has passed its checks or ctx ends.
 func (g *generation) start(ctx context.Context) *pluginwire.Process {
 	for g.mayStart(ctx) {
-		process, err := g.launch(ctx, g.of.host.config.StartLimit)
+		process, err := g.launch(ctx, time.Now())
 		if err == nil {
 			g.of.mu.Lock()
 			g.breaker.passed()
@@ -132,8 +132,9 @@ func (g *generation) mayStart(ctx context.Context) bool {
 	return false
 }
 
-// launch starts a process and takes it through its checks.
-func (g *generation) launch(ctx context.Context, limit time.Duration) (*pluginwire.Process, error) {
+// launch starts a process and takes it through its checks, within the limit of a start that
+// began then.
+func (g *generation) launch(ctx context.Context, began time.Time) (*pluginwire.Process, error) {
 	config := g.of.host.config
 	all := config.LogAll
 	if all != nil {
@@ -142,7 +143,7 @@ func (g *generation) launch(ctx context.Context, limit time.Duration) (*pluginwi
 	return pluginwire.Launch(ctx, pluginwire.Config{
 		Name: g.spec.Name, Path: g.file.Path, Origin: g.spec.Path, Dial: g.spec.Dial, Generation: g.number,
 		Settings: g.spec.Settings, Limits: g.spec.Limits, HostVersion: config.HostVersion, Dir: config.Dir,
-		Log: config.Log.Named(g.spec.Name), LogAll: all, LogLevel: g.spec.LogLevel, StartTimeout: limit,
+		Log: config.Log.Named(g.spec.Name), LogAll: all, LogLevel: g.spec.LogLevel, StartTimeout: config.StartLimit, Began: began,
 	})
 }
 

@@ -244,8 +244,7 @@ func (p *plugin) try(ctx context.Context, spec Plugin, from program, must trying
 			return nil, fmt.Errorf("start plugin %q: %w", p.name, err)
 		}
 	}
-	limit := p.host.config.StartLimit
-	process, err := g.launch(ctx, max(1, limit-time.Since(began)))
+	process, err := g.launch(ctx, began)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +252,7 @@ func (p *plugin) try(ctx context.Context, spec Plugin, from program, must trying
 	if !must.probe {
 		return g, nil
 	}
-	limited, cancel := context.WithDeadline(ctx, began.Add(limit))
+	limited, cancel := context.WithDeadline(ctx, began.Add(p.host.config.StartLimit))
 	defer cancel()
 	if err := process.Probe(limited, g.first()); err != nil {
 		return nil, fmt.Errorf("start plugin %q (%s): %w", p.name, spec.Path, err)

@@ -334,7 +334,7 @@ func TestSwapRefuses(t *testing.T) {
 		{"not executable", script("#!/bin/sh\n", 0o600), 0, []string{"not executable"}},
 		{"no plugin", script("#!/bin/sh\necho hello\n", 0o700), 0, []string{"is it a byova plugin?"}},
 		{"dies at its start", made(func(b *bot) { b.DiesIf = here }), 0, []string{"no licence"}},
-		{"hangs", made(func(b *bot) { b.HangsIf = here }), 0, []string{"start limit of"}},
+		{"hangs", made(func(b *bot) { b.HangsIf = here }), 0, []string{"within the start limit of 2s"}},
 		{"settings", made(func(b *bot) { b.Settings = "berta" }), 0, []string{"voice: no such voice"}},
 		{"agents of another", made(func(b *bot) { b.Agents = []string{"a", "other"} }), 0, []string{`plugins "q" and "p" both offer virtual agent "other"`}},
 		{"dies in the probe", made(func(b *bot) { b.Probe = "dies" }), 0, []string{"probe", "exit status 9"}},

@@ -26,13 +26,13 @@ var allowed = []struct {
 	imports []string
 }{
 	{"cmd/byova-host", []string{"host/...", "internal/...", "examples/speech", "examples/calls", "proto/...", "sdk/plugin/plugintest"}},
-	{"host", []string{"host/...", "internal/rundir", "internal/byods/...", "internal/audio", "sdk/speech"}},
+	{"host", []string{"host/...", "internal/ownsocket", "internal/rundir", "internal/byods/...", "internal/audio", "sdk/speech"}},
 	{"host/config", []string{"host/session", "host/certs", "host/admin", "internal/audio", "internal/yamlfile", "internal/byods/..."}},
 	{"host/certs", nil},
 	{"host/ping", nil},
 	{"host/metrics", []string{"host/session"}},
 	{"host/rpc", []string{"host/session", "internal/audio", "proto/..."}},
-	{"host/admin", nil},
+	{"host/admin", []string{"internal/ownsocket"}},
 	{"host/session", []string{"internal/audio", "internal/lane"}},
 	{"host/supervisor", []string{"host/session", "internal/atomicfile", "internal/checked", "internal/pluginwire/...", "internal/audio", "proto/..."}},
 	{"internal/pluginwire/...", []string{"internal/checked", "internal/lane", "internal/audio", "internal/pluginwire/...", "proto/..."}},
@@ -53,7 +53,7 @@ var allowed = []struct {
 	{"internal/swapdemo", []string{"internal/audio", "proto/..."}},
 	{"internal/docs", []string{"internal/logtest"}},
 	{"internal/compat/bot10", []string{"internal/compat/v1_0"}},
-	{"sdk/plugin", []string{"internal/heapfloor", "internal/lane", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
+	{"sdk/plugin", []string{"internal/heapfloor", "internal/lane", "internal/ownsocket", "internal/audio", "internal/pluginwire/wire", "proto/..."}},
 	{"sdk/plugin/plugintest", []string{"sdk/plugin", "host/session", "host/rpc", "host/supervisor", "internal/caller", "internal/audio", "internal/pluginwire", "internal/pluginwire/wire", "internal/rundir", "examples/speech", "proto/..."}},
 	{"sdk/speech", []string{"internal/audio"}},
 	{"plugins/wsproxy", []string{"sdk/plugin", "plugins/wsproxy/internal/adapter", "plugins/wsproxy/internal/playout", "plugins/wsproxy/internal/socket"}},
@@ -62,7 +62,7 @@ var allowed = []struct {
 	{"plugins/wsproxy/internal/playout", nil},
 	{"plugins/...", []string{"sdk/plugin"}},
 	{"examples/...", []string{"sdk/plugin"}},
-	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, histogram, lane, layout, logtest, protogen, rundir, starter, yamlfile
+	{"internal/...", nil}, // atomicfile, audio, breakrules, checked, compat, histogram, lane, layout, logtest, ownsocket, protogen, rundir, starter, yamlfile
 	{"proto/...", []string{"proto/..."}},
 }
 

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -93,7 +92,7 @@ func (s *start) notExecuted(err error) error {
 }
 
 func (s *start) tooLate(passed bool, first string) error {
-	limit := s.config.StartTimeout.Round(100 * time.Millisecond) // a part of it went into the copy
+	limit := s.config.StartTimeout
 	switch {
 	case passed:
 		return fmt.Errorf("%s was not answered within the start limit of %v", s.step, limit)

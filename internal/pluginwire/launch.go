@@ -63,7 +63,9 @@ type Config struct {
 	// StartTimeout is for everything up to the first answer in the stream. Zero
 	// means 10 s.
 	StartTimeout time.Duration
-	Limits       Limits
+	// Began is when StartTimeout began to run; zero means with Launch.
+	Began  time.Time
+	Limits Limits
 }
 
 // logs are where the host's lines about the plugin go, and the plugin's own.
@@ -95,6 +97,9 @@ func Launch(ctx context.Context, config Config) (*Process, error) {
 	if config.StartTimeout == 0 {
 		config.StartTimeout = defaultStart
 	}
+	if config.Began.IsZero() {
+		config.Began = time.Now()
+	}
 	if config.Origin == "" {
 		config.Origin = config.Path
 	}
@@ -114,7 +119,7 @@ func launch(ctx context.Context, config Config) (_ *Process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, config.StartTimeout)
+	limited, cancel := context.WithDeadline(ctx, config.Began.Add(config.StartTimeout))
 	defer cancel()
 	// Whatever the start is waiting for ends with the process.
 	disarm := context.AfterFunc(limited, p.program.kill)

@@ -63,7 +63,7 @@ func TestBadPlugins(t *testing.T) {
 		{"panics", 0, `it ended without a handshake, is it a byova plugin? exit status 2; it last wrote "panic: no licence file`},
 		{"garbage", 0, `it ended without a handshake, is it a byova plugin? exit status 0; it last wrote "hello, this is no handshake xxx`},
 		{"prattles", time.Second, `no handshake within the start limit of 1s, is it a byova plugin? its output begins "ready to serve"`},
-		{"silent", time.Second - time.Microsecond, `no handshake within the start limit of 1s, is it a byova plugin? it printed nothing`},
+		{"silent", time.Second, `no handshake within the start limit of 1s, is it a byova plugin? it printed nothing`},
 		{"closes", 0, `it closed its output without a handshake, is it a byova plugin?`},
 		{"version", 0, `it speaks version 2 of the plugin wire, this host speaks 1`},
 		{"netrpc", 0, `it speaks "netrpc", a bot plugin speaks grpc`},
@@ -96,6 +96,20 @@ func TestBadPlugins(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// TestStartLimitBegan: what was done before counts, and the error names the whole limit.
+func TestStartLimitBegan(t *testing.T) {
+	config := newLauncher(t).config("silent")
+	now := time.Now()
+	config.StartTimeout, config.Began = time.Hour, now.Add(time.Second-time.Hour)
+	_, err := pluginwire.Launch(t.Context(), config)
+	if err == nil || !strings.Contains(err.Error(), "within the start limit of 1h0m0s") {
+		t.Errorf("error = %v", err)
+	}
+	if took := time.Since(now); took > time.Minute {
+		t.Errorf("took %v", took)
 	}
 }
 

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/byova-host/byova-host/internal/ownsocket"
 	pluginv1 "github.com/byova-host/byova-host/proto/byova/plugin/v1"
 )
 
@@ -27,7 +27,7 @@ func TestServeOn(t *testing.T) {
 		},
 	}
 	socket := filepath.Join(t.TempDir(), "s")
-	l, err := listenAlone(socket)
+	l, err := ownsocket.Listen(socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestServeOn(t *testing.T) {
 // TestServeOnEnds: when nobody can connect any more, those who have are not served either.
 func TestServeOnEnds(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	l, err := listenAlone(socket)
+	l, err := ownsocket.Listen(socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,34 +89,6 @@ func TestServeOnEnds(t *testing.T) {
 	}
 	if _, err := host.Describe(t.Context(), &pluginv1.DescribeRequest{}); err == nil {
 		t.Error("it still serves")
-	}
-}
-
-// TestListenAlone: a socket that was left behind goes, and nothing else does.
-func TestListenAlone(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "s")
-	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l, err := listenAlone(socket); err == nil || !strings.Contains(err.Error(), "another program answers there") {
-		t.Errorf("over one that answers: %v, %v", l, err)
-	}
-	left.SetUnlinkOnClose(false)
-	left.Close()
-	l, err := listenAlone(socket)
-	if err != nil {
-		t.Fatalf("over one that was left behind: %v", err)
-	}
-	l.Close()
-	if err := os.WriteFile(socket, []byte("mine"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if l, err := listenAlone(socket); err == nil || !strings.Contains(err.Error(), "is no socket") {
-		t.Errorf("over a file: %v, %v", l, err)
-	}
-	if text, _ := os.ReadFile(socket); string(text) != "mine" {
-		t.Error("the file is gone")
 	}
 }
 

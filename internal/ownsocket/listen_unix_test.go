@@ -1,6 +1,6 @@
 //go:build unix
 
-package plugin
+package ownsocket
 
 import (
 	"os"
@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestListenAloneFromTheFirst: at no moment can others connect, whatever the umask. And what
+// TestOwnFromTheFirst: at no moment can others connect, whatever the umask. And what
 // that was, it is again.
-func TestListenAloneFromTheFirst(t *testing.T) {
+func TestOwnFromTheFirst(t *testing.T) {
 	const mask = 0
 	defer syscall.Umask(syscall.Umask(mask))
 	socket := filepath.Join(t.TempDir(), "s")
@@ -32,7 +32,7 @@ func TestListenAloneFromTheFirst(t *testing.T) {
 		}
 	})
 	for range 1000 {
-		l, err := listenAlone(socket)
+		l, err := Listen(socket)
 		if err != nil {
 			t.Fatal(err)
 		}

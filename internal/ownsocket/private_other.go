@@ -1,6 +1,6 @@
 //go:build !unix
 
-package plugin
+package ownsocket
 
 // private calls f, which makes files. Who may use them, their directory says.
 func private(f func()) { f() }
