@@ -37,6 +37,7 @@ func scrape(t *testing.T, p *process) string {
 // TestMetrics reads the numbers of a host that has had a call that went well and one
 // that did not.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	p := start(t, runtimeDir(t), "--plugin", echoBinary, "--plugin", testbotBinary)
 	cli(t, "call", "--addr", p.addr, "--agent", "crash", "--audio", "../../examples/speech/hello.wav") // the bot panics
 	if code, out, errs := cli(t, "call", "--addr", p.addr, "--dtmf", "12", "--json"); code != 0 {

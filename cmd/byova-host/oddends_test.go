@@ -93,6 +93,7 @@ func (w *watched) end(t *testing.T) {
 // TestOddEnds: a process that goes wrong is replaced, whatever it leaves behind or
 // does not let go of, and its call goes on.
 func TestOddEnds(t *testing.T) {
+	t.Parallel()
 	signal := func(s syscall.Signal) func(*testing.T, *watched, int) {
 		return func(t *testing.T, _ *watched, pid int) {
 			if err := syscall.Kill(pid, s); err != nil {

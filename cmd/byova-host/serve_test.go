@@ -34,6 +34,7 @@ func readWAV(t *testing.T, path string) audio.WAV {
 // TestSpokenCall places the call of `make demo` and compares what the caller
 // said with what came back.
 func TestSpokenCall(t *testing.T) {
+	t.Parallel()
 	p := serveEcho(t)
 	recording := filepath.Join(t.TempDir(), "call.wav")
 	code, out, errs := cli(t, "call", "--addr", p.addr, "--agent", "echo",
