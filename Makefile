@@ -61,9 +61,9 @@ demo-byods: build
 conformance: build
 	./examples/run.sh echo --all --junit recordings/conformance.xml
 
-## stress: 200 calls with random scripts for two minutes, under the race detector
+## stress: 200 calls with random scripts, under the race detector, for STRESS, or two minutes
 stress:
-	CGO_ENABLED=1 $(GO) test -race -run '^TestStress$$' -timeout 10m ./cmd/byova-host -stress 2m
+	CGO_ENABLED=1 $(GO) test -race -run '^TestStress$$' -timeout 10m ./cmd/byova-host -stress $(or $(STRESS),2m)
 
 ## outlive: swaps and deaths of plugins under many calls, at the sizes that the
 ## README's promise was measured with

@@ -70,7 +70,7 @@ func (h *Host) Call(options ...CallOptions) *Call {
 	if err := c.options.Validate(); err != nil {
 		h.t.Fatalf("plugintest: %v", err)
 	}
-	h.calls[c.options.ConversationID] = c
+	h.calls = append(h.calls, c)
 	return c
 }
 

@@ -55,7 +55,7 @@ type Host struct {
 
 	mu    sync.Mutex
 	links []net.Conn // to a plugin in memory, since the last crash
-	calls map[string]*Call
+	calls []*Call    // in the order in which they began
 }
 
 // New starts a host with the plugin. When the test ends it stops, and waits for the
@@ -118,7 +118,7 @@ func (h *Host) start(ctx context.Context, p supervisor.Plugin) error { return h.
 
 // startIn is start with a directory for the sockets and copies of a program.
 func (h *Host) startIn(ctx context.Context, dir string, p supervisor.Plugin) (err error) {
-	h.door, h.calls, h.name = bufconn.Listen(buffer), map[string]*Call{}, p.Name
+	h.door, h.name = bufconn.Listen(buffer), p.Name
 	p.Path, p.Swap = h.path, supervisor.Move
 	if h.plugins, err = supervisor.Start(ctx, supervisor.Config{Log: h.log, HostVersion: "plugintest", Dir: dir, Plugins: []supervisor.Plugin{p}}); err != nil {
 		return err
@@ -217,13 +217,10 @@ func (h *Host) Swap() {
 	}
 }
 
-// hangUp ends the calls that are left.
+// hangUp ends the calls that are left, the oldest first.
 func (h *Host) hangUp() {
 	h.mu.Lock()
-	calls := make([]*Call, 0, len(h.calls))
-	for _, c := range h.calls {
-		calls = append(calls, c)
-	}
+	calls := slices.Clone(h.calls)
 	h.mu.Unlock()
 	for _, c := range calls {
 		c.end()
@@ -233,7 +230,11 @@ func (h *Host) hangUp() {
 func (h *Host) call(conversation string) *Call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.calls[conversation]
+	i := slices.IndexFunc(h.calls, func(c *Call) bool { return c.options.ConversationID == conversation })
+	if i < 0 {
+		return nil
+	}
+	return h.calls[i]
 }
 
 // voice speaks texts as a tone, at the pace of a voice.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,6 +188,28 @@ func TestFallbacksName(t *testing.T) {
 		_, transferred := call.Start().Transfer()
 		is(t, "transferred", transferred, true)
 	})
+}
+
+// TestHangUpOrder: calls that a test leaves end in the order in which they began.
+func TestHangUpOrder(t *testing.T) {
+	var mu sync.Mutex
+	var began, ended []string
+	synctest.Test(t, func(t *testing.T) {
+		host := plugintest.New(t, plugin.Plugin{Handler: plugin.Events{
+			SessionEnd: func(_ context.Context, call *plugin.Call, _ plugin.SessionEndEvent) error {
+				mu.Lock()
+				defer mu.Unlock()
+				ended = append(ended, call.Info().ConversationID)
+				return nil
+			},
+			InputEnded: func(_ context.Context, call *plugin.Call, e plugin.InputEndedEvent) error { return call.Done(e.Turn) },
+		}})
+		for n := range 20 {
+			host.Call().Start()
+			began = append(began, fmt.Sprintf("call-%d", n+1))
+		}
+	})
+	is(t, "ended", strings.Join(ended, " "), strings.Join(began, " "))
 }
 
 // TestCalls: many calls at a time, in real time.
