@@ -46,7 +46,7 @@ func TestAttachedPluginGoes(t *testing.T) {
 	h.await("the plugin is back", func() bool { return h.log.Count("plugin is back") == 1 })
 	for says, want := range map[string]int{
 		"attached to a plugin: generation=1 plugin=p name=own": 2,
-		"attached plugin has gone":                             1, "nothing answers there": 1,
+		"attached plugin has gone":                             1, "no plugin of this user answers there": 1,
 		"plugin lost": 0, "process is started": 0, "rpc error": 0,
 	} {
 		if got := h.log.Count(says); got != want {

@@ -69,7 +69,7 @@ func (s *start) attachedTo(limited context.Context, err error) error {
 	case limited.Err() != nil:
 		return fmt.Errorf("%s was not answered within %v: if it stands in a debugger, let it go on", s.step, s.config.StartTimeout)
 	case s.step == "Describe" && isLoss(err):
-		return fmt.Errorf("nothing answers there: start the plugin first, with %s=%s in its environment: %s", wire.ListenEnv, s.config.Origin, reason(err))
+		return fmt.Errorf("no plugin of this user answers there: start it first, with %s=%s in its environment: %s", wire.ListenEnv, s.config.Origin, reason(err))
 	default:
 		return fmt.Errorf("%s: %s", s.step, reason(err))
 	}
