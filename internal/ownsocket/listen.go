@@ -13,7 +13,7 @@ import (
 const LongestPath = 103
 
 // ErrInUse says that a program answers at the path.
-var ErrInUse = errors.New("another program answers there")
+var ErrInUse = errors.New("another program answers there: end it, or choose another path")
 
 // Listen opens a socket that only this user may connect to, from the moment it is there. One
 // that a program left behind is replaced; ErrInUse says that one answers, and a file that is
@@ -24,7 +24,13 @@ func Listen(path string) (l net.Listener, err error) {
 	}
 	// Not closed to others later, who may have come by then.
 	private(func() { l, err = net.Listen("unix", path) })
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil { // private already, and no program
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 // clear removes a socket at which nobody answers.

@@ -25,6 +25,9 @@ func TestListen(t *testing.T) {
 	if err != nil {
 		t.Fatalf("over one that was left behind: %v", err)
 	}
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
 	l.Close()
 	if err := os.WriteFile(socket, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
